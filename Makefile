@@ -1,0 +1,53 @@
+# make demo and make test do all their own set-up in .venv; nothing else is needed but Python >= 3.12 and a package index.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo demo-regression lint test test-quick bench mutants requirements clean
+
+help:
+	@echo "make demo             the whole way on this machine, ends in READY"
+	@echo "make demo-regression  the same with a worse staging build, ends in NOT READY"
+	@echo "make test             lint, types, import rule and all tests"
+	@echo "make bench            benchmarks (print tables, assert nothing)"
+
+$(READY): requirements.txt pyproject.toml
+	@for python in python3.13 python3.12 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "Dress Rehearsal needs Python 3.12 or newer; none was found on the PATH." >&2; exit 1; fi; \
+	test -x $(BIN)/python || $$found -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(READY)
+
+setup: $(READY)
+
+demo: $(READY)
+	@$(BIN)/replay demo
+
+demo-regression: $(READY)
+	@$(BIN)/replay demo --regression
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+test-quick: $(READY)
+	$(BIN)/pytest -m "not e2e and not leak"
+
+bench: $(READY)
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# Needs uv; writes no index address into the file.
+requirements:
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --group dev pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

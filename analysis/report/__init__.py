@@ -1,0 +1,1 @@
+"""A verdict as a terminal table, HTML, Markdown, JUnit and JSON."""

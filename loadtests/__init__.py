@@ -1,0 +1,1 @@
+"""What runs inside Locust, and the engine process that each Locust worker drives."""

@@ -1,0 +1,113 @@
+"""Artefacts on disk: folders that appear under their final name only when complete, and manifests with a format.
+
+Every artefact is a folder with one JSON manifest that names its format (``capture/1``, ``plan/1``, ``run/1``).
+Folders are 0700 and files 0600; a symbolic link is never followed for writing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from replay.errors import InputError, ReplayError
+
+
+class _Head(msgspec.Struct):
+    format: str
+
+
+def named(name: str, parent: str) -> Path:
+    """The folder that a NAME on the command line means: a path where it has a separator, else ``parent/NAME``."""
+    path = Path(name)
+    if path.is_absolute() or len(path.parts) > 1 or name in {".", ".."}:
+        return path
+    return path if path.exists() else Path(parent) / name
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write into, renamed to ``path`` on success and removed on any failure.
+
+    Raises:
+        ReplayError: ``path`` exists already.
+    """
+    if path.exists() or path.is_symlink():
+        raise ReplayError(f"{path}: exists already. Choose another name, or remove it first.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    part.mkdir(mode=0o700)
+    try:
+        yield part
+        part.rename(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def create_private(path: Path) -> int:
+    """A file descriptor for a new file of mode 0600; an existing file or link is never opened."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` holds either what it held before or all of it, whatever happens."""
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    part.unlink(missing_ok=True)
+    with os.fdopen(create_private(part), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
+    """Write a manifest as indented JSON, atomically."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+
+
+def read_manifest[T: msgspec.Struct](path: Path, kind: type[T], expected: str) -> T:
+    """The manifest in ``path``.
+
+    Raises:
+        InputError: it is missing, not a manifest, or of another format than ``expected``.
+    """
+    what = expected.partition("/")[0]
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        where = path.parent
+        why = "no such folder" if not where.is_dir() else f"holds no {path.name}, so it is no {what}"
+        raise InputError(f"{where}: {why}. Name a {what} folder.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
+    try:
+        found = msgspec.json.decode(content, type=_Head).format
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InputError(f"{path}: is no {what} manifest, or is damaged. Make the {what} again.") from None
+    if found != expected:
+        raise InputError(
+            f"{path}: format '{found[:40]}', this version reads '{expected}'. "
+            f"Use the version that wrote it, or make the {what} again."
+        )
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is damaged ({error}). Make the {what} again.") from None
+
+
+def versions() -> dict[str, str]:
+    """The versions that an artefact carries as provenance."""
+    found = {"python": platform.python_version()}
+    for name in ("dress-rehearsal", "mitmproxy", "locust", "numpy", "pandas", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,1 @@
+"""The independent leak scanner. It shares no module with the sanitiser."""

@@ -1,0 +1,1 @@
+"""From live traffic to clean segments on disk."""

@@ -1,0 +1,68 @@
+"""The manifest of a capture: what it is, where it came from, what was lost and why. It holds no key and no value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from replay.artefacts import read_manifest
+from replay.exchange import CAPTURE_FORMAT
+
+MANIFEST_NAME = "manifest.json"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """A place that production's traffic went to. Replay refuses it, by name and by address."""
+
+    host: str
+    port: int
+    addresses: list[str] = []
+
+
+class SegmentEntry(msgspec.Struct, frozen=True):
+    """One closed segment."""
+
+    name: str
+    exchanges: int
+    size_bytes: int
+
+
+class CaptureManifest(msgspec.Struct, frozen=True):
+    """What a capture says of itself."""
+
+    format: str
+    id: str
+    """Random; stands in the first line of every segment too."""
+    name: str
+    created: str
+    """The day, ISO 8601; the time of day is not stored."""
+    source: str
+    """``live`` or ``import har`` …"""
+    versions: dict[str, str]
+    policy_name: str
+    policy_hash: str
+    templates: str
+    """Hash of what decides about routes; two runs of different templates are never compared."""
+    key_id: str
+    key_mode: str
+    """``ephemeral``, ``file``, ``fd`` or ``command``; an ephemeral key is gone, its ids match nothing."""
+    session_by: str
+    origins: list[Origin] = []
+    captured_share: float = 1.0
+    seen: int = 0
+    written: int = 0
+    dropped: dict[str, int] = {}
+    """Exchanges that are not in the segments, by reason (overflow, withheld, gate, sanitiser-died …)."""
+    notes: dict[str, int] = {}
+    """What the sanitiser counted beside it (veto, opaque bodies …)."""
+    duration_ns: int = 0
+    segments: list[SegmentEntry] = []
+    complete: bool = False
+    """False until the capture was closed in order."""
+    retention_days: int = 30
+
+
+def read_capture_manifest(folder: Path) -> CaptureManifest:
+    """The manifest of the capture in ``folder``; raises InputError where it is none."""
+    return read_manifest(folder / MANIFEST_NAME, CaptureManifest, CAPTURE_FORMAT)

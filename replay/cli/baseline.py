@@ -1,0 +1,9 @@
+"""``replay baseline``: what production took, as samples."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""

@@ -1,0 +1,9 @@
+"""``replay cat``: any artefact → its records."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""

@@ -1,0 +1,106 @@
+"""The command ``replay``: its verbs, and what any error means for the exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import typer.exceptions
+
+from replay import __version__
+from replay.cli import (
+    audit,
+    baseline,
+    capture,
+    cat,
+    compare,
+    demo,
+    gate,
+    import_,
+    inspect,
+    plan,
+    policy,
+    run,
+)
+from replay.cli.output import problem, stdout
+from replay.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError
+
+VERBS = (
+    demo.register,
+    capture.register,
+    import_.register,
+    policy.register,
+    audit.register,
+    inspect.register,
+    cat.register,
+    baseline.register,
+    plan.register,
+    run.register,
+    compare.register,
+    gate.register,
+)
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def application() -> typer.Typer:
+    """The command line with all verbs, in the order in which data flows."""
+    app = typer.Typer(
+        name="replay",
+        help="Can this staging build carry production's traffic? Capture, sanitise, replay, compare, judge.",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        ] = False,
+    ) -> None:
+        if version:
+            stdout.print(f"replay {__version__}")
+            raise typer.Exit
+
+    for verb in VERBS:
+        verb(app)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code that ``replay.errors`` gives each end."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    try:
+        result = application()(arguments, standalone_mode=False)
+    except ReplayError as error:
+        problem(str(error))
+        return error.exit_code
+    except typer.exceptions.TyperException as error:
+        problem(f"{error.format_message()} See 'replay --help' or 'replay VERB --help'.")
+        return EXIT_USAGE
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        problem("interrupted.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
+        problem(f"a bug in this program ({type(error).__name__}). Please report it with these lines:")
+        # The message of an unknown exception may quote what a person sent: type and place only.
+        for frame in traceback.extract_tb(error.__traceback__):
+            path = Path(frame.filename)
+            place = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path.name
+            sys.stderr.write(f"  {place}:{frame.lineno} in {frame.name}\n")
+        return EXIT_BUG
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,1 @@
+"""One file a format: from foreign recordings to raw exchanges, and back from clean ones."""

@@ -1,0 +1,1 @@
+"""From clean exchanges to a schedule of prepared requests."""

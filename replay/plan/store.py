@@ -1,0 +1,142 @@
+"""The plan on disk: a manifest, and the requests as one memory-mapped Arrow file in order of ``due``.
+
+Memory stays bounded whatever the plan's length: it is written and read a record batch at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import pyarrow as pa
+
+from replay.artefacts import create_private, read_manifest, write_manifest
+from replay.capture.manifest import Origin
+from replay.errors import InputError
+
+PLAN_FORMAT = "plan/1"
+MANIFEST_NAME = "plan.json"
+REQUESTS_NAME = "requests.arrow"
+DEFAULT_LANES = 100
+
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    [
+        ("request", pa.int64()),  # 0, 1, 2 … in order of due
+        ("session", pa.int64()),  # 0, 1, 2 … in order of the first request
+        ("lane", pa.int32()),  # 0 … lanes − 1; a session never leaves its lane
+        ("due", pa.int64()),  # nanoseconds from the plan's start
+        ("depends_on", pa.int64()),  # request whose answer this one waits for in causal mode; −1: none
+        ("think", pa.int64()),  # recorded nanoseconds from that answer's end to this request; 0 where none
+        ("route", _NAMES),
+        ("method", _NAMES),
+        ("host", _NAMES),  # host as captured (pseudonymised unless kept); --target HOST=URL maps it
+        (
+            "wire",
+            pa.binary(),
+        ),  # the request in origin form without Host; extra headers go behind the first CRLF
+        ("bindings", pa.string()),  # JSON of live values to fill in; null where none
+        ("expected_status", pa.int32()),  # status recorded; 0 where production gave none
+    ]
+)
+
+
+class PlanManifest(msgspec.Struct, frozen=True):
+    """What a plan says of itself."""
+
+    format: str
+    name: str
+    created: str
+    versions: dict[str, str]
+    capture_ids: list[str]
+    capture_names: list[str]
+    policy_hash: str
+    templates: str
+    key_id: str
+    hash: str
+    """Hash over the requests file; a run carries it."""
+    lanes: int
+    lane_shares: list[float]
+    """Share of the plan's requests per lane; ideal is 1/lanes each."""
+    duration_ns: int
+    requests: int
+    sessions: int
+    hosts: dict[str, int]
+    """Requests per captured host."""
+    routes: dict[str, int]
+    """Requests per route."""
+    writes: dict[str, int]
+    """Requests per route whose method is not GET, HEAD or OPTIONS; sent only with ``--writes``."""
+    production_requests: int
+    left_out: dict[str, int]
+    """Requests of the capture that are not in the plan, by reason."""
+    captured_share: float
+    origins: list[Origin]
+    """Where production lives; never a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An open plan; its requests stay on disk and are mapped into memory."""
+
+    folder: Path
+    manifest: PlanManifest
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The requests in order of ``due``, a record batch at a time."""
+        path = self.folder / REQUESTS_NAME
+        try:
+            with pa.memory_map(str(path)) as source:
+                reader = pa.ipc.open_file(source)
+                if reader.schema.names != SCHEMA.names:
+                    raise InputError(f"{path}: its columns are not those of plan/1. Make the plan again.")
+                for index in range(reader.num_record_batches):
+                    yield reader.get_batch(index)
+        except (pa.ArrowInvalid, OSError):
+            raise InputError(f"{path}: is missing, cut off or damaged. Make the plan again.") from None
+
+
+def open_plan(folder: Path) -> Plan:
+    """The plan in ``folder``; raises InputError where it is none or is damaged."""
+    plan = Plan(folder, read_manifest(folder / MANIFEST_NAME, PlanManifest, PLAN_FORMAT))
+    path = folder / REQUESTS_NAME
+    try:
+        with pa.memory_map(str(path)) as source:
+            pa.ipc.open_file(source)
+    except (pa.ArrowInvalid, OSError):
+        raise InputError(f"{path}: is missing, cut off or damaged. Make the plan again.") from None
+    return plan
+
+
+class PlanWriter:
+    """Writes the requests of a plan, a record batch a call, and its manifest at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = os.fdopen(create_private(folder / REQUESTS_NAME), "wb")
+        options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+        self._writer = pa.ipc.new_file(self._file, SCHEMA, options=options)
+
+    def write(self, table: pa.Table) -> None:
+        """Write rows of ``SCHEMA``; they must continue in order of ``due``."""
+        self._writer.write_table(table, max_chunksize=8192)
+
+    def close(self, manifest: PlanManifest) -> None:
+        """Close the requests file and write the manifest."""
+        self._writer.close()
+        self._file.close()
+        write_manifest(self._folder / MANIFEST_NAME, manifest)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

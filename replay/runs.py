@@ -1,0 +1,91 @@
+"""The manifest of a run: who made its samples, from which plan, against what, and whether it can be believed.
+
+A baseline is a run that production made, so both kinds share this manifest and the samples table beside it.
+``analysis`` reads the same JSON by its own means; the contract test holds the two together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from replay.artefacts import read_manifest
+
+RUN_FORMAT = "run/1"
+MANIFEST_NAME = "run.json"
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """One second of one engine: what the generator was asked for, what it did, and how it felt."""
+
+    worker: int
+    second: int
+    """Seconds from the run's start."""
+    due: int
+    """Requests whose intended time fell into this second."""
+    sent: int
+    in_flight: int
+    cpu: float
+    """Share of one core that the engine's process used, 0 … 1."""
+    loop_lag_ns: int
+    """Largest delay of the event loop within the second."""
+    lost: int = 0
+    """Samples that could not be recorded."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A host that the run was allowed to hit."""
+
+    host: str
+    """The host of the plan that this target stands for, or '' for all."""
+    url: str
+    address: str
+
+
+class RunManifest(msgspec.Struct, frozen=True):
+    """What a run says of itself."""
+
+    format: str
+    kind: str
+    """``production`` or ``load``."""
+    name: str
+    created: str
+    versions: dict[str, str]
+    capture_id: str
+    plan_hash: str
+    """'' in a baseline."""
+    templates: str
+    """Hash of the route templates; a comparison across two of them is refused."""
+    captured_share: float = 1.0
+    duration_ns: int = 0
+    """The length of the run's schedule; judged are samples with warmup ≤ intended < duration."""
+    warmup_ns: int = 0
+    scale: float = 1.0
+    speed: float = 1.0
+    mode: str = "causal"
+    workers: int = 0
+    targets: list[Target] = []
+    requests: int = 0
+    """Samples written."""
+    planned: int = 0
+    """Requests that the schedule held within its duration, clones counted; in a baseline those captured."""
+    production_requests: int = 0
+    """Requests that the capture holds, before the plan's filters."""
+    left_out: dict[str, int] = {}
+    """Requests of the capture that are not replayed, by reason."""
+    lost_samples: int = 0
+    lost_workers: int = 0
+    ended: str = "complete"
+    """``complete``, ``breaker``, ``worker lost``, ``interrupted``, ``unreachable``, ``recorder``."""
+    ended_reason: str = ""
+    ended_at_ns: int | None = None
+    preflight: str = "passed"
+    """``passed``, ``overridden``, ``skipped``."""
+    via_proxy: bool = False
+    ticks: list[Tick] = []
+
+
+def read_run_manifest(folder: Path) -> RunManifest:
+    """The manifest of the run in ``folder``; raises InputError where it is none."""
+    return read_manifest(folder / MANIFEST_NAME, RunManifest, RUN_FORMAT)

@@ -1,0 +1,86 @@
+"""The import rule of docs/architecture.md, as a program."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(p for package in ("replay", "loadtests", "analysis") for p in (ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports anywhere."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def top_level_imports(path: Path) -> set[str]:
+    """The modules that are imported when the file is imported."""
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def forbidden(path: Path) -> set[str]:
+    """The top-level names that the module may not import."""
+    where = path.relative_to(ROOT)
+    inside = where.as_posix()
+    banned = {"mitmproxy", "locust", "gevent", "flask", "analysis", "loadtests", "pandas", "scipy", "altair"}
+    if inside.startswith("analysis/"):
+        return {"replay", "loadtests", "mitmproxy", "locust", "gevent", "flask"}
+    if inside.startswith("loadtests/engine/"):
+        return banned - {"loadtests"}
+    if inside.startswith("loadtests/"):
+        return banned - {"loadtests", "locust", "gevent", "flask"}
+    if inside == "replay/capture/addon.py" or inside.startswith("replay/formats/"):
+        return banned - {"mitmproxy"}
+    if inside.startswith("replay/demo/"):
+        return banned - {"gevent", "flask"}
+    if inside.startswith("replay/cli/"):
+        return banned - {"analysis", "pandas", "flask"}
+    return banned
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
+    used = {name.partition(".")[0] for name in imports(path)}
+
+    assert not used & forbidden(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "replay" / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_a_verb_reaches_analysis_only_inside_its_function(path: Path) -> None:
+    assert not {name for name in top_level_imports(path) if name.partition(".")[0] in {"analysis", "pandas"}}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "replay" / "audit").glob("*.py")), ids=lambda path: path.name)
+def test_the_auditor_shares_no_module_with_the_sanitiser(path: Path) -> None:
+    ours = {name for name in imports(path) if name.startswith("replay")}
+
+    assert {name for name in ours if not name.startswith(("replay.audit", "replay.errors"))} == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "replay" / "sanitize").glob("*.py")), ids=lambda path: path.name)
+def test_the_sanitiser_does_not_know_its_auditor(path: Path) -> None:
+    assert not {name for name in imports(path) if name.startswith("replay.audit")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_module_is_named_like_one_of_the_standard_library(path: Path) -> None:
+    if path.name not in {"__init__.py", "__main__.py"}:
+        assert path.stem not in sys.stdlib_module_names
