@@ -21,7 +21,7 @@ from replay.cli import (
     demo,
     gate,
     import_,
-    inspect,
+    inspect_,
     plan,
     policy,
     run,
@@ -35,7 +35,7 @@ VERBS = (
     import_.register,
     policy.register,
     audit.register,
-    inspect.register,
+    inspect_.register,
     cat.register,
     baseline.register,
     plan.register,
@@ -51,7 +51,6 @@ def application() -> typer.Typer:
     app = typer.Typer(
         name="replay",
         help="Can this staging build carry production's traffic? Capture, sanitise, replay, compare, judge.",
-        no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
@@ -81,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _exit_code(arguments: list[str] | None) -> int:
     try:
-        result = application()(arguments, standalone_mode=False)
+        result = application()(arguments or sys.argv[1:] or ["--help"], standalone_mode=False)
     except ReplayError as error:
         problem(str(error))
         return error.exit_code
