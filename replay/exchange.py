@@ -128,6 +128,9 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
     """Length of the request's body on the wire."""
     bytes_in: int = 0
     """Length of the response's body on the wire."""
+    mapped: list[str] = []
+    """Places of the request whose value is a pseudonym, as ``path/2``, ``query/q``, ``cookie/sid``, ``json/items/0/id``,
+    ``form/email``: what staging's database may not hold."""
 
     @property
     def status(self) -> int:

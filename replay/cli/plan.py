@@ -2,8 +2,140 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from replay.cli.output import stdout
+from replay.errors import ReplayError
+
+if TYPE_CHECKING:
+    from replay.plan.store import PlanManifest
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
+
+    @app.command()
+    def plan(
+        captures: Annotated[list[str], typer.Argument(help="Captures: names under captures/, or paths.")],
+        output: Annotated[
+            str, typer.Option("-o", "--output", help="The plan's folder; '.plan' is added where missing.")
+        ],
+        method: Annotated[list[str], typer.Option(help="Take only this method; repeatable.")] = [],  # noqa: B006
+        host: Annotated[list[str], typer.Option(help="Take only this captured host; a glob, repeatable.")] = [],  # noqa: B006
+        route: Annotated[
+            list[str], typer.Option(help="Take only this route: 'GET /cart' or '/cart'; a glob, repeatable.")
+        ] = [],  # noqa: B006
+        without_route: Annotated[list[str], typer.Option(help="Leave this route out; a glob, repeatable.")] = [],  # noqa: B006
+        from_: Annotated[
+            str, typer.Option("--from", help="Start this long after the capture's start, as 10m.")
+        ] = "0s",
+        until: Annotated[str, typer.Option(help="End this long after the capture's start.")] = "",
+        lanes: Annotated[int, typer.Option(min=1, max=100_000, help="Lanes that are production ×1.")] = 100,
+        rewrite_host: Annotated[list[str], typer.Option(help="OLD=NEW, a captured host's name in the plan.")] = [],  # noqa: B006
+        set_header: Annotated[
+            list[str], typer.Option(help="NAME=VALUE, sent with every request. No secrets: use run --header.")
+        ] = [],  # noqa: B006
+        drop_header: Annotated[list[str], typer.Option(help="A header not to send; repeatable.")] = [],  # noqa: B006
+        allow_damaged: Annotated[
+            bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
+        ] = False,
+    ) -> None:
+        """From exchanges to a schedule: filter, prepare every request, spread sessions over lanes.
+
+        Several captures are laid over each other, each from its own start. Requests that need a value which only a
+        live answer can give, or a write that is not sent, are left out and counted.
+
+        [bold]Examples[/bold]
+
+            replay plan friday -o friday
+
+            replay plan friday -o reads --method GET --without-route '/admin/*' --from 10m --until 40m
+        """
+        from pathlib import Path
+
+        from replay.artefacts import new_folder
+        from replay.cli.captures import exchanges, open_capture
+        from replay.cli.values import duration_s
+        from replay.plan.build import Settings, Source, build
+        from replay.plan.filters import Selection
+        from replay.plan.wire import Rewrite
+
+        target = Path(output if output.endswith(".plan") else f"{output}.plan")
+        selection = Selection(
+            methods=tuple(each.upper() for each in method),
+            hosts=tuple(host),
+            routes=tuple(route),
+            without_routes=tuple(without_route),
+            from_ns=round(duration_s(from_) * 1e9),
+            until_ns=round(duration_s(until) * 1e9) if until else None,
+        )
+        rewrite = Rewrite(
+            hosts=_pairs("--rewrite-host", rewrite_host),
+            set_headers=_pairs("--set-header", set_header),
+            drop_headers=frozenset(each.lower() for each in drop_header),
+        )
+        readers = [open_capture(each) for each in captures]
+        sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
+        with new_folder(target) as folder:
+            manifest = build(sources, Settings(selection, rewrite, lanes), folder, target.name.removesuffix(".plan"))
+        _print(str(target), manifest)
+
+
+def _pairs(option: str, values: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not equals or not name.strip():
+            raise ReplayError(f"{option}: needs NAME=VALUE, one pair an option.")
+        pairs[name.strip()] = rest.strip()
+    return pairs
+
+
+def _print(path: str, manifest: PlanManifest) -> None:
+    from rich import box
+    from rich.table import Table
+
+    stdout.print(
+        f"{path}: {manifest.requests:,} requests of {manifest.production_requests:,} captured, "
+        f"{manifest.sessions:,} sessions, {manifest.duration_ns / 1e9:,.1f} s",
+        markup=False,
+    )
+    for reason, count in manifest.left_out.items():
+        stdout.print(f"  left out: {count:,} ({reason})", markup=False)
+    if manifest.writes:
+        stdout.print(
+            f"  writes: {sum(manifest.writes.values()):,} on {len(manifest.writes)} routes; "
+            "sent only where replay run --writes names the route",
+            markup=False,
+        )
+    table = Table(box=box.SIMPLE_HEAD, title="What staging can be expected to know", title_justify="left")
+    for column in ("route", "requests", "kept", "unmatched", "pseudonyms in"):
+        table.add_column(column, justify="left" if column in {"route", "pseudonyms in"} else "right")
+    for route, forecast in list(manifest.forecast.items())[:20]:
+        total = forecast.kept + forecast.unmatched
+        places = ", ".join(list(forecast.places)[:3])
+        table.add_row(
+            route, f"{total:,}", f"{forecast.kept / total:.0%}", f"{forecast.unmatched / total:.0%}", places
+        )
+    stdout.print(table)
+    if len(manifest.forecast) > 20:
+        stdout.print(f"  … and {len(manifest.forecast) - 20} more routes (replay inspect shows them)", markup=False)
+    unmatched = sum(each.unmatched for each in manifest.forecast.values())
+    stdout.print(
+        f"Forecast: {1 - unmatched / manifest.requests:.0%} of the requests name only what was kept; "
+        f"{unmatched / manifest.requests:.0%} are unmatched: their pseudonyms are not in staging's data unless it "
+        "was filled with the same key.",
+        markup=False,
+    )
+    if len(manifest.hosts) > 1:
+        hosts = ", ".join(f"{host} ({count:,})" for host, count in list(manifest.hosts.items())[:5])
+        stdout.print(f"Hosts: {hosts}. Give each its own --target HOST=URL; the others are left out.", markup=False)
+    shares = manifest.lane_shares
+    stdout.print(
+        f"Lanes: {manifest.lanes}, with {min(shares):.2%} to {max(shares):.2%} of the requests each; "
+        f"-u {manifest.lanes} is the captured load"
+        + ("." if manifest.captured_share == 1 else f", which is {manifest.captured_share:.0%} of production's."),
+        markup=False,
+    )

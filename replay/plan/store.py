@@ -5,6 +5,7 @@ Memory stays bounded whatever the plan's length: it is written and read a record
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,17 @@ SCHEMA = pa.schema(
 )
 
 
+class RouteForecast(msgspec.Struct, frozen=True):
+    """How many of a route's planned requests name only what staging has, and how many name what it may lack."""
+
+    kept: int
+    """Every value in path, query and body was kept by the policy, or there is none."""
+    unmatched: int
+    """A value in path, query or body is a pseudonym that staging's data may not hold."""
+    places: dict[str, int] = {}
+    """Requests per place that holds such a pseudonym."""
+
+
 class PlanManifest(msgspec.Struct, frozen=True):
     """What a plan says of itself."""
 
@@ -79,6 +91,8 @@ class PlanManifest(msgspec.Struct, frozen=True):
     captured_share: float
     origins: list[Origin]
     """Where production lives; never a target."""
+    forecast: dict[str, RouteForecast] = {}
+    """What of each route staging can be expected to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +141,14 @@ class PlanWriter:
         """Write rows of ``SCHEMA``; they must continue in order of ``due``."""
         self._writer.write_table(table, max_chunksize=8192)
 
-    def close(self, manifest: PlanManifest) -> None:
-        """Close the requests file and write the manifest."""
+    def close(self, manifest: PlanManifest) -> PlanManifest:
+        """Close the requests file, write the manifest with the hash of that file, and return it."""
         self._writer.close()
         self._file.close()
-        write_manifest(self._folder / MANIFEST_NAME, manifest)
+        with (self._folder / REQUESTS_NAME).open("rb") as file:
+            hashed = msgspec.structs.replace(manifest, hash=hashlib.file_digest(file, "sha256").hexdigest())
+        write_manifest(self._folder / MANIFEST_NAME, hashed)
+        return hashed
 
     def __enter__(self) -> Self:
         return self

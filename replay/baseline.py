@@ -1,0 +1,171 @@
+"""A baseline: what production took, as the samples of a run that production made.
+
+Production's latency counts from the complete request to the complete response at the proxy, without the time spent on
+opening the upstream connection. A request whose client went away is kept as ``stopped``: nobody's fault.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from replay import samples
+from replay.artefacts import versions, write_manifest
+from replay.capture.manifest import CaptureManifest
+from replay.errors import InputError
+from replay.exchange import Exchange
+from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
+
+_BATCH = 8192
+_ERROR_OF = {"": "", "connect": "connect", "timeout": "timeout", "reset": "reset", "protocol": "protocol"}
+
+_INTEGERS = {name: pa.int64() for name in ("request", "session", "connection", "due", "first_byte", "end")} | {
+    "status": pa.int32(),
+    "bytes_out": pa.int64(),
+    "bytes_in": pa.int64(),
+}
+
+
+class _Names:
+    """Strings of one column as numbers."""
+
+    def __init__(self) -> None:
+        self.number: dict[str, int] = {}
+
+    def __call__(self, name: str) -> int:
+        return self.number.setdefault(name, len(self.number))
+
+
+class _Rows:
+    """The samples of one batch, column by column."""
+
+    def __init__(self) -> None:
+        self.integers = {name: array("q" if kind == pa.int64() else "i") for name, kind in _INTEGERS.items()}
+        self.names = {name: array("i") for name in ("route", "method", "protocol", "error")}
+        self.reused: list[bool] = []
+
+    def __len__(self) -> int:
+        return len(self.reused)
+
+
+class _Recorder:
+    """Turns exchanges into samples. Times count from the first exchange's start, as a plan's do."""
+
+    def __init__(self, writer: samples.SampleWriter, start_ns: int) -> None:
+        self._writer = writer
+        self._start_ns = start_ns
+        self._rows = _Rows()
+        self._names = {name: _Names() for name in self._rows.names}
+        self._sessions, self._connections = _Names(), _Names()
+        self.requests = 0
+        self.last_ns = 0
+
+    def add(self, exchange: Exchange) -> None:
+        """Record one exchange."""
+        requested = max(0, exchange.requested - self._start_ns)
+        took = exchange.service_time_ns
+        # Opening an upstream connection is left out of the latency, so the request counts as sent later.
+        ended = max(requested, (exchange.ended or exchange.requested) - self._start_ns)
+        sent = ended - took if took is not None else requested
+        row = self._rows.integers
+        row["request"].append(self.requests)
+        row["session"].append(self._sessions(exchange.session))
+        row["connection"].append(self._connections(exchange.connection))
+        row["due"].append(sent)
+        row["first_byte"].append(max(0, exchange.first_byte - self._start_ns) if exchange.first_byte else 0)
+        row["end"].append(ended)
+        row["status"].append(exchange.status)
+        row["bytes_out"].append(exchange.bytes_out)
+        row["bytes_in"].append(exchange.bytes_in)
+        error = _ERROR_OF.get(exchange.error, "stopped")
+        if not error and exchange.response is None:
+            error = "stopped"
+        for name, value in (
+            ("route", exchange.route),
+            ("method", exchange.request.method),
+            ("protocol", exchange.request.version),
+            ("error", error),
+        ):
+            self._rows.names[name].append(self._names[name](value))
+        self._rows.reused.append(exchange.connected is None)
+        self.requests += 1
+        self.last_ns = max(self.last_ns, sent)
+        if len(self._rows) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows gathered so far."""
+        rows = self._rows
+        if not len(rows):
+            return
+        columns: dict[str, pa.Array] = {
+            name: pa.array(memoryview(values), _INTEGERS[name]) for name, values in rows.integers.items()
+        }
+        for name, numbers in rows.names.items():
+            columns[name] = samples.names(numbers, list(self._names[name].number))
+        zeros = pa.array([0] * len(rows), pa.int32())
+        columns |= {
+            "intended": columns["due"],
+            "ready": columns["due"],
+            "sent": columns["due"],
+            "expected_status": columns["status"],
+            "clone": zeros,
+            "worker": zeros,
+            "attempt": pa.array([1] * len(rows), pa.int32()),
+            "reused": pa.array(rows.reused, pa.bool_()),
+            "trace": pa.array([0] * len(rows), pa.int64()),
+        }
+        self._writer.write(pa.record_batch([columns[name] for name in samples.SCHEMA.names], schema=samples.SCHEMA))
+        self._rows = _Rows()
+
+
+def write_baseline(
+    capture: CaptureManifest, exchanges: Iterable[Exchange], start_ns: int, folder: Path, name: str
+) -> RunManifest:
+    """Write the run that production made into the existing ``folder`` and return its manifest.
+
+    Args:
+        start_ns: the start of the capture's first exchange; the run's time counts from there.
+
+    Raises:
+        InputError: the capture is empty.
+    """
+    writer = samples.SampleWriter(folder / "samples-0000.arrow")
+    try:
+        recorder = _Recorder(writer, start_ns)
+        for exchange in exchanges:
+            recorder.add(exchange)
+        recorder.flush()
+    finally:
+        writer.close()
+    if not recorder.requests:
+        raise InputError(f"{capture.name}: holds no exchange, so it gives no baseline. Capture some traffic first.")
+    samples.compact(folder)
+    manifest = RunManifest(
+        format=RUN_FORMAT,
+        kind="production",
+        name=name,
+        created=datetime.now(UTC).date().isoformat(),
+        versions=versions(),
+        capture_id=capture.id,
+        plan_hash="",
+        templates=capture.templates,
+        captured_share=capture.captured_share,
+        duration_ns=recorder.last_ns + 1,
+        requests=recorder.requests,
+        planned=recorder.requests,
+        production_requests=recorder.requests,
+        mode="production",
+        preflight="skipped",
+    )
+    write_manifest(folder / MANIFEST_NAME, manifest)
+    return manifest
+
+
+def first_start_ns(exchanges: Iterable[Exchange]) -> int:
+    """The earliest start of any exchange, 0 where there is none. Exchanges stand in order of their answers."""
+    return min((exchange.started for exchange in exchanges), default=0)

@@ -1,0 +1,56 @@
+"""Tells what a path is: a capture, a plan or a run; for the verbs that take any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from replay.artefacts import named
+from replay.capture.manifest import MANIFEST_NAME as CAPTURE
+from replay.capture.manifest import CaptureManifest, read_capture_manifest
+from replay.capture.segments import CaptureReader
+from replay.errors import InputError
+from replay.plan.store import MANIFEST_NAME as PLAN
+from replay.plan.store import PlanManifest, open_plan
+from replay.runs import MANIFEST_NAME as RUN
+from replay.runs import RunManifest, read_run_manifest
+from replay.samples import read_batches, sample_files
+
+type Manifest = CaptureManifest | PlanManifest | RunManifest
+
+
+def locate(name: str) -> Path:
+    """The folder that NAME means: a path, a capture, a run or a plan; raises InputError where there is none."""
+    for path in (Path(name), named(name, "captures"), named(name, "runs"), Path(f"{name}.plan")):
+        if path.exists():
+            return path
+    raise InputError(f"{name}: no such artefact, neither as a path nor under captures/ or runs/. Check the name.")
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """The manifest of the artefact in ``folder``; raises InputError where it is none of ours."""
+    if (folder / CAPTURE).exists():
+        return read_capture_manifest(folder)
+    if (folder / PLAN).exists():
+        return open_plan(folder).manifest
+    if (folder / RUN).exists():
+        return read_run_manifest(folder)
+    raise InputError(f"{folder}: is no capture, plan or run (it holds no {CAPTURE}, {PLAN} or {RUN}).")
+
+
+def records(name: str) -> Iterator[object]:
+    """The records of the artefact that NAME means, ready for JSON."""
+    folder = locate(name)
+    match manifest_of(folder):
+        case CaptureManifest():
+            yield from (msgspec.to_builtins(exchange) for exchange in CaptureReader(folder))
+        case PlanManifest():
+            for batch in open_plan(folder).batches():
+                for row in batch.to_pylist():
+                    yield {**row, "wire": row["wire"].decode("utf-8", "replace")}
+        case RunManifest():
+            for path in sample_files(folder):
+                for batch in read_batches(path):
+                    yield from batch.to_pylist()

@@ -1,0 +1,44 @@
+"""What staging can be expected to know: a pseudonymised id is not in its database.
+
+Only places that decide what is looked up count: path, query and body. A pseudonymised header or cookie changes who
+asks, not what is asked for; cookies that an answer issued are found by ``replay.plan.needs``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from replay.exchange import Exchange
+from replay.plan.store import RouteForecast
+
+_DECISIVE = ("path/", "query/", "json/", "form/", "body")
+
+
+class Forecast:
+    """Counts, per route, requests that staging can answer as production did and those that it may not."""
+
+    def __init__(self) -> None:
+        self._kept: Counter[str] = Counter()
+        self._unmatched: Counter[str] = Counter()
+        self._places: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, exchange: Exchange) -> None:
+        """Count one planned request."""
+        places = {place for place in exchange.mapped if place.startswith(_DECISIVE)}
+        if not places:
+            self._kept[exchange.route] += 1
+            return
+        self._unmatched[exchange.route] += 1
+        self._places[exchange.route].update(places)
+
+    def routes(self) -> dict[str, RouteForecast]:
+        """The forecast per route, the most requested first."""
+        total = self._kept + self._unmatched
+        return {
+            route: RouteForecast(
+                kept=self._kept[route],
+                unmatched=self._unmatched[route],
+                places=dict(self._places[route].most_common(8)),
+            )
+            for route, _ in total.most_common()
+        }

@@ -1,0 +1,71 @@
+"""A capture as the samples of a run that production made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from replay.baseline import first_start_ns, write_baseline
+from replay.errors import InputError
+from replay.exchange import Exchange
+from replay.runs import read_run_manifest
+from tests.factories import MS, capture_manifest, exchange
+
+
+def rows(folder: Path, exchanges: list[Exchange]) -> list[dict[str, object]]:
+    write_baseline(capture_manifest(), exchanges, first_start_ns(exchanges), folder, "friday")
+    table = pq.read_table(folder / "samples-0000.parquet")
+    return list(table.to_pylist())
+
+
+def test_production_s_latency_counts_from_the_complete_request_to_the_complete_response(tmp_path: Path) -> None:
+    slow_upload = exchange(at_ms=100, took_ms=250, requested=200 * MS)
+
+    (row,) = rows(tmp_path, [slow_upload])
+
+    assert row["sent"] == row["intended"] == row["due"] == row["ready"] == 100 * MS
+    assert row["end"] == 250 * MS
+    assert (row["status"], row["expected_status"], row["error"]) == (200, 200, "")
+
+
+def test_the_time_to_open_an_upstream_connection_is_left_out(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, [exchange(took_ms=50, connect_started=0, connected=30 * MS)])
+
+    assert row["end"] - row["sent"] == 20 * MS  # type: ignore[operator]
+    assert row["reused"] is False
+
+
+def test_time_counts_from_the_first_exchange_as_in_a_plan(tmp_path: Path) -> None:
+    found = rows(tmp_path, [exchange(at_ms=700), exchange(at_ms=500)])
+
+    assert [row["due"] for row in found] == [200 * MS, 0]
+
+
+def test_a_request_without_an_answer_is_a_sample_too(tmp_path: Path) -> None:
+    found = rows(tmp_path, [exchange(took_ms=None, error="timeout"), exchange(took_ms=None, error="client")])
+
+    assert [(row["status"], row["error"]) for row in found] == [(0, "timeout"), (0, "stopped")]
+
+
+def test_the_manifest_says_that_production_made_it(tmp_path: Path) -> None:
+    rows(tmp_path, [exchange(at_ms=10), exchange(at_ms=20)])
+
+    manifest = read_run_manifest(tmp_path)
+    assert (manifest.kind, manifest.requests, manifest.templates) == ("production", 2, "t" * 16)
+    assert manifest.duration_ns == 10 * MS + 1
+
+
+def test_an_empty_capture_gives_no_baseline(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="friday: holds no exchange"):
+        rows(tmp_path, [])
+
+
+def test_many_exchanges_of_many_routes_come_back_whole(tmp_path: Path) -> None:
+    exchanges = [exchange(f"/{i % 37}", at_ms=i, took_ms=i % 90) for i in range(20_000)]
+
+    found = rows(tmp_path, exchanges)
+
+    assert [row["route"] for row in found] == [each.route for each in exchanges]
+    assert [row["end"] - row["sent"] for row in found] == [i % 90 * MS for i in range(20_000)]  # type: ignore[operator]
