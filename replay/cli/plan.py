@@ -68,7 +68,7 @@ def register(app: typer.Typer) -> None:
             hosts=tuple(host),
             routes=tuple(route),
             without_routes=tuple(without_route),
-            from_ns=round(duration_s(from_) * 1e9),
+            from_ns=round(duration_s(from_) * 1e9) if from_ else 0,
             until_ns=round(duration_s(until) * 1e9) if until else None,
         )
         rewrite = Rewrite(

@@ -1,0 +1,122 @@
+"""What any end of a command means for the exit code and for stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from replay.artefacts import new_folder
+from replay.baseline import write_baseline
+from replay.cli import main as command
+from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
+from replay.plan.build import Settings, Source, build
+from tests.factories import capture_manifest, exchange
+
+
+def ended(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        command.main(arguments)
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+def verb_that(raises: BaseException | None = None, returns: int | None = None) -> object:
+    def register(app: typer.Typer) -> None:
+        @app.command()
+        def act() -> int | None:
+            if raises is not None:
+                raise raises
+            return returns
+
+    return register
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ReplayError("what, where."), 2),
+        (InputError("what, where."), 5),
+        (IncompleteError("what, where."), 6),
+        (RefusedError("what, where."), 7),
+    ],
+)
+def test_an_error_is_one_line_and_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
+    monkeypatch.setattr(command, "VERBS", [verb_that(raises=error)])
+
+    assert ended(["act"]) == code
+    assert capsys.readouterr().err == "replay: what, where.\n"
+
+
+def test_a_bug_shows_its_type_and_place_and_never_its_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "VERBS", [verb_that(raises=ValueError("alice@example.org"))])
+
+    assert ended(["act"]) == 70
+    err = capsys.readouterr().err
+    assert "ValueError" in err
+    assert "test_main.py" in err
+    assert "alice" not in err
+
+
+def test_an_interruption_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "VERBS", [verb_that(raises=KeyboardInterrupt())])
+
+    assert ended(["act"]) == 130
+
+
+def test_a_verb_s_own_code_is_the_command_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "VERBS", [verb_that(returns=3)])
+
+    assert ended(["act"]) == 3
+
+
+def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["inspect", "--frob"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def artefacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a plan and a baseline in it."""
+    monkeypatch.chdir(tmp_path)
+    exchanges = [exchange(at_ms=i) for i in range(10)]
+    with new_folder(tmp_path / "friday.plan") as folder:
+        build([Source(capture_manifest(), exchanges)], Settings(), folder, "friday")
+    with new_folder(tmp_path / "runs" / "production") as folder:
+        write_baseline(capture_manifest(), exchanges, 0, folder, "production")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("friday", "plan/1"), ("runs/production", "run/1"), ("production", "run/1")]
+)
+def test_inspect_says_what_an_artefact_is(
+    artefacts: Path, capsys: pytest.CaptureFixture[str], name: str, what: str
+) -> None:
+    assert ended(["inspect", name]) == 0
+    assert what in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["friday.plan", "production"])
+def test_cat_prints_records_as_json_lines(artefacts: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert ended(["cat", name, "-n", "4"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all('"route":"GET /products/7"' in line for line in lines)
+
+
+@pytest.mark.parametrize("verb", [["inspect", "gone"], ["cat", "gone"], ["plan", "gone", "-o", "x"]])
+def test_a_missing_artefact_is_one_line_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert ended(verb) == 5
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
