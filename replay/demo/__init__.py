@@ -1,1 +1,1 @@
-"""The bundled shop: a small real service, its visitors, and the whole way on one machine."""
+"""The bundled demonstration: a small real shop, its visitors, and the tour that takes both to a verdict."""
