@@ -11,6 +11,7 @@ from replay.artefacts import named
 from replay.capture.manifest import MANIFEST_NAME as CAPTURE
 from replay.capture.manifest import CaptureManifest, read_capture_manifest
 from replay.capture.segments import CaptureReader
+from replay.cli.captures import exchanges
 from replay.errors import InputError
 from replay.plan.store import MANIFEST_NAME as PLAN
 from replay.plan.store import PlanManifest, open_plan
@@ -45,7 +46,9 @@ def records(name: str) -> Iterator[object]:
     folder = locate(name)
     match manifest_of(folder):
         case CaptureManifest():
-            yield from (msgspec.to_builtins(exchange) for exchange in CaptureReader(folder))
+            yield from (
+                msgspec.to_builtins(exchange) for exchange in exchanges(CaptureReader(folder), allow_damaged=False)
+            )
         case PlanManifest():
             for batch in open_plan(folder).batches():
                 for row in batch.to_pylist():
