@@ -2,8 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from replay.cli.output import progress, stdout
+
+_WORDS = {0: "READY", 1: "NOT READY", 3: "INCONCLUSIVE", 4: "INVALID"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
+
+    @app.command()
+    def demo(
+        regression: Annotated[
+            bool, typer.Option("--regression", help="Let staging run a worse build: one route slower, one failing.")
+        ] = False,
+        output: Annotated[
+            str, typer.Option("-o", "--output", help="Folder to write (default: runs/demo-1, demo-2 …).")
+        ] = "",
+        scale: Annotated[float, typer.Option(min=0.1, max=10.0, help="Times production's load.")] = 2.0,
+        seconds: Annotated[float, typer.Option(min=5.0, max=3600.0, help="Seconds of traffic.", hidden=True)] = 60.0,
+        rate: Annotated[float, typer.Option(min=1.0, max=200.0, help="Requests a second.", hidden=True)] = 36.0,
+        seed: Annotated[int, typer.Option(help="Seed of the visitors.", hidden=True)] = 1,
+    ) -> int:
+        """The whole way on this machine: two shops, real traffic, a replay at twice the load, a verdict.
+
+        Everything stays on loopback and under one folder; about two and a half minutes. The exit code is the
+        verdict's: 0 READY, 1 NOT READY, 3 INCONCLUSIVE, 4 INVALID.
+
+        [bold]Examples[/bold]
+
+            replay demo
+
+            replay demo --regression
+        """
+        from pathlib import Path
+
+        from replay.demo.children import Children
+        from replay.demo.tour import Course, Tour, new_folder_in
+        from replay.errors import ReplayError
+
+        folder = Path(output) if output else new_folder_in(Path("runs"))
+        if output:
+            if folder.exists():
+                raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
+            folder.mkdir(mode=0o700, parents=True)
+        course = Course(folder, regression, seconds, rate, scale, seed)
+        progress(f"Everything goes to {folder}; nothing leaves this machine.")
+        with Children() as children:
+            code = Tour(course, children, progress).run()
+        report = folder / "report" / "report.html"
+        if report.exists():
+            stdout.print(f"{_WORDS.get(code, 'no verdict')}. The report: {report}", markup=False)
+        return code

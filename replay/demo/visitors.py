@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,10 +13,13 @@ from urllib.parse import urlsplit
 
 import httptools
 import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from replay.demo.browser import Answer, Browser
 from replay.demo.catalogue import customers, products
 from replay.demo.visits import Step, Visit, schedule
+from replay.errors import EXIT_INTERRUPTED
 
 SITE = "shop.example"
 
@@ -128,9 +132,28 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     tally = Tally()
-    asyncio.run(play(schedule(options.seed, options.seconds, options.rate), options.url, tally))
-    met = ", ".join(f"{count} × {what}" for what, count in [*tally.statuses.items(), *tally.failures.items()])
-    sys.stdout.write(f"{tally.requests} steps: {met}\n")
+    try:
+        asyncio.run(_watched(options, tally))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    met = ", ".join(f"{count:,} × {what}" for what, count in [*tally.statuses.items(), *tally.failures.items()])
+    sys.stdout.write(f"{tally.requests:,} steps of visitors: {met}\n")
+
+
+async def _watched(options: argparse.Namespace, tally: Tally) -> None:
+    """Play the schedule, with a bar on stderr where that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    visits = schedule(options.seed, options.seconds, options.rate)
+    playing = asyncio.ensure_future(play(visits, options.url, tally))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("visitors", total=options.seconds)
+        begun_s = time.monotonic()
+        while not playing.done():
+            shown = f"      {tally.requests:,} requests"
+            bar.update(task, completed=time.monotonic() - begun_s, description=shown)
+            await asyncio.wait([playing], timeout=0.5)
+    await playing
 
 
 if __name__ == "__main__":
