@@ -2,8 +2,125 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from replay.cli.output import progress, stdout
+from replay.errors import ReplayError
+
+if TYPE_CHECKING:
+    from replay.formats.intake import Client, Intake
+
+_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
+
+    @app.command("import")
+    def import_(
+        form: Annotated[str, typer.Argument(metavar="FORMAT", help="har: what browsers and proxies save.")],
+        paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files of that format.")],
+        output: Annotated[
+            str, typer.Option("-o", "--output", help="The capture: a name under captures/, or a path.")
+        ],
+        policy: Annotated[
+            str, typer.Option(help="What may stay as it is: a policy file, or builtin:strict, which keeps nothing.")
+        ] = "builtin:strict",
+        key_file: Annotated[
+            Path | None,
+            typer.Option(
+                help="Key of 32 bytes, mode 0600; captures of one key can be joined. Default: a key for once."
+            ),
+        ] = None,
+        session_by: Annotated[
+            str,
+            typer.Option(
+                help="Whose requests belong together: file (one browser a file), page, or as in capture: "
+                "auto, cookie, authorization, connection."
+            ),
+        ] = "file",
+    ) -> None:
+        """Foreign recordings to a sanitised capture, through the same sanitiser as live traffic.
+
+        Entries that no server answered (a browser's cache, data URLs, WebSockets) and damaged entries are left out,
+        named and counted. Times keep their distances: several files recorded on several days make a capture of days.
+        Import each into a capture of its own to lay them over each other in 'replay plan'.
+
+        [bold]Examples[/bold]
+
+            replay import har checkout.har -o checkout
+
+            replay import har visits/*.har -o visits --policy policy.toml --key-file team.key
+        """
+        import secrets
+        from datetime import UTC, datetime
+
+        from replay.artefacts import named, new_folder, versions
+        from replay.capture.manifest import CaptureManifest
+        from replay.capture.placement import refuse_tracked
+        from replay.capture.segments import SegmentWriter
+        from replay.exchange import CAPTURE_FORMAT
+        from replay.formats.intake import FORMATS, close_capture, epoch_ns, open_sources, take_in
+        from replay.sanitize.keys import KeySource, load_key
+        from replay.sanitize.policy import load_policy
+        from replay.sanitize.sanitizer import Sanitizer
+
+        if form not in FORMATS:
+            raise ReplayError(f"'{form[:40]}' is no format to import. Name one of: {', '.join(sorted(FORMATS))}.")
+        rules = load_policy(policy)
+        key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())
+        sources = open_sources(form, paths)
+        folder = named(output, "captures")
+        refuse_tracked(folder)
+        client, by = _clients(session_by)
+        cleaner = Sanitizer(rules, key, epoch_ns(sources), by)
+        with new_folder(folder) as part:
+            draft = CaptureManifest(
+                format=CAPTURE_FORMAT,
+                id=secrets.token_hex(8),
+                name=folder.name,
+                created=datetime.now(UTC).date().isoformat(),
+                source=f"import {form}",
+                versions=versions(),
+                policy_name=rules.name,
+                policy_hash=rules.hash,
+                templates=rules.templates,
+                key_id=key.key_id,
+                key_mode=key.mode,
+                session_by=session_by,
+            )
+            writer = SegmentWriter(part, draft.id)
+            result = take_in(sources, cleaner, writer, client)
+            close_capture(part, draft, result, writer, cleaner)
+        _print(folder, result)
+
+
+def _clients(session_by: str) -> tuple[Client, str]:
+    """What stands for a client here, and what the sanitiser goes by."""
+    if session_by == "file":
+        return "file", "connection"
+    if session_by == "page":
+        return "page", "connection"
+    return "connection", session_by
+
+
+def _print(folder: Path, result: Intake) -> None:
+    for reason, places in sorted(result.left_out.items()):
+        for place in places[:_SHOWN]:
+            progress(f"left out, {reason}: {place}")
+        if len(places) > _SHOWN:
+            progress(f"left out, {reason}: … and {len(places) - _SHOWN:,} more")
+    stdout.print(
+        f"{folder}: {result.written:,} of {result.seen:,} exchanges, {len(result.sessions):,} sessions, "
+        f"{result.duration_ns / 1e9:,.1f} s",
+        markup=False,
+    )
+    for host, count in result.hosts.most_common(_SHOWN):
+        stdout.print(f"  {host}  {count:,}", markup=False)
+    if len(result.hosts) > _SHOWN:
+        stdout.print(f"  … and {len(result.hosts) - _SHOWN:,} more hosts", markup=False)
+    for reason, places in sorted(result.left_out.items()):
+        stdout.print(f"  left out, {reason}: {len(places):,}", markup=False)

@@ -1,0 +1,157 @@
+"""Recordings of other tools → a sanitised capture: the same sanitiser, the same segments as for live traffic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from replay.artefacts import write_manifest
+from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
+from replay.capture.segments import SegmentWriter
+from replay.errors import IncompleteError, InputError
+from replay.exchange import Exchange, RawExchange
+from replay.formats.har import open_har
+from replay.formats.recording import LeftOut, Opener, Recording
+
+FORMATS: dict[str, Opener] = {"har": open_har}
+"""What ``replay import`` reads, by the name that it goes by on the command line."""
+
+WITHHELD = "withheld"
+
+type Client = Literal["file", "page", "connection"]
+"""What one client is, where the sanitiser goes by the connection."""
+
+
+class Cleaner(Protocol):
+    """What an intake needs of a sanitiser."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What it did, by kind; never values."""
+
+    def clean(self, raw: RawExchange) -> Exchange | None:
+        """The clean exchange, or None where it is withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An open recording and the path that it came from."""
+
+    path: Path
+    recording: Recording
+
+
+@dataclass(slots=True)
+class Intake:
+    """What an import did."""
+
+    seen: int = 0
+    written: int = 0
+    sessions: set[str] = field(default_factory=set)
+    hosts: Counter[str] = field(default_factory=Counter)
+    """Exchanges per host, as the capture names it."""
+    kept_hosts: set[tuple[str, str]] = field(default_factory=set)
+    """Scheme and host of those that the policy keeps: where production lives."""
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    """Reason → places with what is wrong there; never a value."""
+    duration_ns: int = 0
+
+    def leave_out(self, reason: str, place: str) -> None:
+        """Count an entry that is not in the capture."""
+        self.left_out.setdefault(reason, []).append(place)
+
+
+def open_sources(form: str, paths: Sequence[Path]) -> list[Source]:
+    """The recordings at ``paths``, each with ids of its own; raises InputError where one is none."""
+    opener = FORMATS[form]
+    return [Source(path, opener(path, f"{form}{number}")) for number, path in enumerate(paths)]
+
+
+def epoch_ns(sources: Sequence[Source]) -> int:
+    """The capture's start: the earliest start of all recordings, 0 where none holds an exchange with a time."""
+    return min((source.recording.started_ns for source in sources if source.recording.started_ns), default=0)
+
+
+def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, client: Client) -> Intake:
+    """Write every exchange of the sources that the sanitiser lets through.
+
+    Raises:
+        InputError: no source holds an exchange that can be imported.
+        IncompleteError: the disk did not take them all.
+    """
+    result = Intake()
+    for item in _items(sources, result, client):
+        exchange = cleaner.clean(item)
+        if exchange is None:
+            result.leave_out(WITHHELD, item.id)
+            continue
+        writer.write(exchange)
+        result.sessions.add(exchange.session)
+        result.hosts[exchange.request.host] += 1
+        if exchange.request.host == item.request.host:
+            result.kept_hosts.add((item.request.scheme, item.request.host))
+        result.duration_ns = max(result.duration_ns, exchange.ended or exchange.requested)
+    writer.close()
+    result.written = writer.written
+    if writer.lost:
+        raise IncompleteError(f"the disk did not take {writer.lost:,} exchanges. Make room and import again.")
+    if not result.written:
+        names = ", ".join(str(source.path) for source in sources[:3])
+        raise InputError(f"{names}: {_nothing(result)}. Export the recording again, with its content and times.")
+    return result
+
+
+def _items(sources: Sequence[Source], result: Intake, client: Client) -> Iterator[RawExchange]:
+    for source in sources:
+        for item in source.recording:
+            result.seen += 1
+            if isinstance(item, LeftOut):
+                result.leave_out(item.reason, f"{source.path}: {item.place} ({item.why})")
+            else:
+                yield item if client == "connection" else _of_client(item, client)
+
+
+def _of_client(raw: RawExchange, client: Client) -> RawExchange:
+    """A browser opens many connections; the file (or the page) is what stands for its user."""
+    parts = raw.connection.split(":")
+    return msgspec.structs.replace(raw, connection=":".join(parts[: 1 if client == "file" else 2]))
+
+
+def _nothing(result: Intake) -> str:
+    if not result.seen:
+        return "holds no entry"
+    reason, places = max(result.left_out.items(), key=lambda item: len(item[1]))
+    return f"none of its {result.seen:,} entries could be imported ({reason}: {places[0].rpartition(': ')[2]})"
+
+
+def close_capture(
+    folder: Path, draft: CaptureManifest, result: Intake, writer: SegmentWriter, cleaner: Cleaner
+) -> None:
+    """Write the manifest beside the segments: complete, with what was left out and why."""
+    write_manifest(
+        folder / MANIFEST_NAME,
+        msgspec.structs.replace(
+            draft,
+            origins=[origin(scheme, host) for scheme, host in sorted(result.kept_hosts)],
+            seen=result.seen,
+            written=result.written,
+            dropped={reason: len(places) for reason, places in result.left_out.items()},
+            notes={name: count for name, count in cleaner.counts.items() if count},
+            duration_ns=result.duration_ns,
+            segments=list(writer.closed),
+            complete=True,
+        ),
+    )
+
+
+def origin(scheme: str, host: str) -> Origin:
+    """The origin that a kept host is; its addresses are unknown here and are looked up by the interlock."""
+    name, _, port = host.rpartition(":")
+    if name and port.isdigit():
+        return Origin(name, int(port))
+    return Origin(host, 443 if scheme == "https" else 80)

@@ -1,0 +1,141 @@
+"""Recordings → captures, with a sanitiser that lets the test see what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from replay.capture.manifest import CaptureManifest, Origin, read_capture_manifest
+from replay.capture.segments import SegmentWriter, read_exchanges
+from replay.errors import IncompleteError, InputError
+from replay.exchange import Exchange, RawExchange, RawRequest, Request
+from replay.formats.intake import Client, Intake, Source, close_capture, epoch_ns, origin, take_in
+from replay.formats.recording import LeftOut
+
+
+def raw(name: str = "har0-0", *, host: str = "shop.example.com", connection: str = "har0:page_1:443") -> RawExchange:
+    return RawExchange(
+        id=name,
+        connection=connection,
+        started=1_000,
+        requested=2_000,
+        connect_started=0,
+        connected=0,
+        first_byte=3_000,
+        ended=4_000,
+        request=RawRequest("GET", "https", host, b"/", "HTTP/1.1", [], b"", 0),
+        response=None,
+        error="client",
+    )
+
+
+@dataclass
+class Cleaner:
+    """Writes the host 'h' in place of every host that is not kept, and withholds where told to."""
+
+    kept: str = ""
+    withhold: str = ""
+    counts: Mapping[str, int] = field(default_factory=lambda: {"veto": 2, "opaque": 0})
+
+    def clean(self, exchange: RawExchange) -> Exchange | None:
+        if exchange.id == self.withhold:
+            return None
+        host = exchange.request.host if exchange.request.host == self.kept else "h"
+        return Exchange(
+            id=exchange.id,
+            session=f"session of {exchange.connection}",
+            connection=exchange.connection,
+            started=0,
+            requested=0,
+            route="GET /",
+            request=Request("GET", "https", host, "/", []),
+            ended=exchange.ended - exchange.started,
+        )
+
+
+@dataclass
+class Recording:
+    items: list[RawExchange | LeftOut]
+    started_ns: int = 1_000
+
+    def __iter__(self) -> Iterator[RawExchange | LeftOut]:
+        return iter(self.items)
+
+
+def source(*items: RawExchange | LeftOut, started_ns: int = 1_000) -> Source:
+    return Source(Path("some.har"), Recording(list(items), started_ns))
+
+
+def take(folder: Path, *sources: Source, cleaner: Cleaner | None = None, client: Client = "file") -> Intake:
+    return take_in(sources, cleaner or Cleaner(), SegmentWriter(folder, "c1"), client)
+
+
+@pytest.mark.parametrize(("client", "sessions"), [("file", 1), ("page", 2), ("connection", 3)])
+def test_a_file_a_page_or_a_connection_stands_for_a_user(tmp_path: Path, client: Client, sessions: int) -> None:
+    connections = ("har0:page_1:443", "har0:page_1:8443", "har0:page_2:443")
+
+    result = take(tmp_path, source(*(raw(connection=connection) for connection in connections)), client=client)
+
+    assert len(result.sessions) == sessions
+
+
+def test_what_is_left_out_is_counted_with_its_place(tmp_path: Path) -> None:
+    left = LeftOut("entry 3", "damaged", "its URL names no host")
+
+    result = take(tmp_path, source(raw("a"), left, raw("b")), cleaner=Cleaner(withhold="b"))
+
+    assert (result.seen, result.written) == (3, 1)
+    assert result.left_out == {"damaged": ["some.har: entry 3 (its URL names no host)"], "withheld": ["b"]}
+
+
+def test_the_capture_starts_with_the_earliest_of_its_recordings() -> None:
+    assert epoch_ns([source(started_ns=0), source(started_ns=7), source(started_ns=5)]) == 5
+
+
+def test_only_hosts_that_the_policy_keeps_become_origins(tmp_path: Path) -> None:
+    writer, cleaner = SegmentWriter(tmp_path, "c1"), Cleaner(kept="shop.example.com")
+    result = take_in([source(raw(), raw(host="tracker.example.net"))], cleaner, writer, "file")
+    draft = CaptureManifest(
+        "capture/1", "c1", "n", "2026-01-01", "import har", {}, "p", "h", "t", "k", "file", "file"
+    )
+
+    close_capture(tmp_path, draft, result, writer, cleaner)
+
+    manifest = read_capture_manifest(tmp_path)
+    assert manifest.origins == [Origin("shop.example.com", 443)]
+    assert (manifest.seen, manifest.written, manifest.complete) == (2, 2, True)
+    assert manifest.notes == {"veto": 2}
+    assert manifest.duration_ns == 3_000
+    assert [exchange.request.host for exchange in read_exchanges(tmp_path)] == ["shop.example.com", "h"]
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "expected"),
+    [
+        ("a.example", "http", ("a.example", 80)),
+        ("a.example:8443", "https", ("a.example", 8443)),
+        ("[::1]", "https", ("[::1]", 443)),
+    ],
+)
+def test_an_origin_has_a_port(host: str, scheme: str, expected: tuple[str, int]) -> None:
+    assert (origin(scheme, host).host, origin(scheme, host).port) == expected
+
+
+def test_recordings_without_an_exchange_say_why(tmp_path: Path) -> None:
+    left = LeftOut("entry 0", "damaged", "its startedDateTime is no time")
+
+    with pytest.raises(InputError, match=r"some.har: none of its 1 entries .*its startedDateTime is no time"):
+        take(tmp_path, source(left))
+
+
+def test_an_empty_recording_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no entry"):
+        take(tmp_path, source())
+
+
+def test_a_full_disk_is_no_complete_import(tmp_path: Path) -> None:
+    with pytest.raises(IncompleteError, match="did not take 1 exchanges"):
+        take(tmp_path / "nowhere", source(raw()))
