@@ -2,8 +2,87 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+if TYPE_CHECKING:
+    from replay.sanitize.keys import KeySource
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
+
+    @app.command()
+    def capture(
+        name: Annotated[str, typer.Argument(help="Name under captures/, or a path.")],
+        upstream: Annotated[str, typer.Option(help="The service: an origin, as https://shop.internal:8443.")],
+        listen: Annotated[str, typer.Option(help="HOST:PORT to take its traffic on.")] = "127.0.0.1:8080",
+        policy: Annotated[str, typer.Option(help="Policy file, or builtin:NAME.")] = "builtin:strict",
+        key_file: Annotated[
+            str, typer.Option(help="File of mode 0600 with the key. Default: a key that is gone at the end.")
+        ] = "",
+        key_fd: Annotated[int, typer.Option(help="Open file descriptor to read the key from.")] = -1,
+        key_command: Annotated[str, typer.Option(help="Command that prints the key.")] = "",
+        session_by: Annotated[
+            str, typer.Option(help="What makes a session: cookie:NAME, authorization, header:NAME or connection.")
+        ] = "connection",
+        sample: Annotated[str, typer.Option(help="Share of the sessions to keep, whole ones.")] = "100%",
+        duration: Annotated[str, typer.Option(help="Stop after this time, as 10m. Default: until Ctrl-C.")] = "",
+        tls_cert: Annotated[Path | None, typer.Option(help="PEM with key and certificate shown to clients.")] = None,
+        upstream_ca: Annotated[
+            Path | None, typer.Option(help="PEM to verify the service's certificate against.")
+        ] = None,
+        retention_days: Annotated[
+            int, typer.Option(min=1, help="Days after which the capture is to be purged.")
+        ] = 30,
+    ) -> None:
+        """Take live traffic through a proxy, pseudonymise it in memory, write captures/NAME.
+
+        Everything is pseudonymised unless the policy keeps it. Ctrl-C or SIGTERM end the capture in order. The
+        traffic never waits for it: what does not fit is dropped and counted in the manifest.
+
+        [bold]Examples[/bold]
+
+          replay capture friday --upstream http://127.0.0.1:8000 --listen 127.0.0.1:8080 --duration 10m
+
+          replay capture friday --upstream https://shop.internal --listen 0.0.0.0:443 --tls-cert shop.pem
+            --policy shop.toml --session-by cookie:sid --sample 10%
+        """
+        from replay.artefacts import named
+        from replay.capture.live import Order
+        from replay.capture.live import capture as run
+        from replay.cli.output import progress, stdout
+        from replay.cli.values import duration_s, share
+
+        order = Order(
+            folder=named(name, "captures"),
+            upstream=upstream.rstrip("/"),
+            listen=listen,
+            policy=policy,
+            key=_key_source(key_file, key_fd, key_command),
+            session_by=session_by,
+            share=share(sample),
+            duration_s=duration_s(duration) if duration else None,
+            tls_cert=tls_cert,
+            upstream_ca=upstream_ca,
+            retention_days=retention_days,
+        )
+        manifest = run(order, progress)
+        lost = sum(number for reason, number in manifest.dropped.items() if reason != "sampled-out")
+        stdout.print(f"{order.folder}: {manifest.written:,} exchanges in {manifest.duration_ns / 1e9:,.0f} s.")
+        if manifest.dropped:
+            reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(manifest.dropped.items()))
+            stdout.print(f"Not in it: {reasons}; lost {lost / max(1, manifest.seen):.2%} of {manifest.seen:,}.")
+
+
+def _key_source(file: str, fd: int, command: str) -> KeySource:
+    from replay.errors import ReplayError
+    from replay.sanitize.keys import KeySource
+
+    asked = (KeySource("file", file), KeySource("fd", str(fd) if fd >= 0 else ""), KeySource("command", command))
+    given = [source for source in asked if source.value]
+    if len(given) > 1:
+        raise ReplayError("--key-file, --key-fd and --key-command: give at most one of them.")
+    return given[0] if given else KeySource()

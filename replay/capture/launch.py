@@ -1,0 +1,311 @@
+"""The launcher of a capture: starts the sanitiser, then the proxy; watches both; ends both.
+
+The sanitiser is up and has passed its self-test before the port opens. Both run in sessions of their own, so that a
+terminal's interrupt reaches the launcher alone, and both end by themselves when it is gone: the addon sees the end of
+its control socket, the sanitiser that of its pipe. While the sanitiser is dead the proxy goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from replay.capture.wire import Counters, Failed, Fault, Opened, Ready, Word, words
+from replay.capture.worker import Settings
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
+
+START_PATIENCE_S = 60.0
+STOP_PATIENCE_S = 20.0
+DRAIN_PATIENCE_S = 120.0
+_TAIL_BYTES = 4096
+_MITMDUMP = "import sys; from mitmproxy.tools.main import mitmdump; sys.exit(mitmdump())"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """What the proxy needs to know."""
+
+    upstream: str
+    """Origin, ``https://shop.internal:8443``."""
+    host: str
+    port: int
+    """0: any free port."""
+    tls_cert: Path | None = None
+    """PEM with key and certificate that clients are to see."""
+    upstream_ca: Path | None = None
+    """PEM with what the upstream's certificate is verified against; None: the public authorities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a capture ended."""
+
+    counters: Counters
+    """The addon's last word."""
+    sanitiser_died: str
+    """'' or the reason."""
+    proxy_died: bool
+
+
+class Launch:
+    """One capture under way. Use ``run``."""
+
+    def __init__(
+        self, proxy: ProxySettings, settings: Settings, tell: Callable[[str], None], key_fd: int | None
+    ) -> None:
+        self._proxy_settings = proxy
+        self._settings = settings
+        self._tell = tell
+        self._key_fd = key_fd
+        self._selector = selectors.DefaultSelector()
+        self._held = {"control": b"", "worker": b""}
+        self._tail = b""
+        self._counters = Counters(0, {}, {}, 0)
+        self._ready = False
+        self._port = 0
+        self._failed = ""
+        self._exit_code = 0
+        self._stops = 0
+
+    def run(self, duration_s: float | None) -> Ending:
+        """Capture until a signal, the end of ``duration_s`` or the end of the proxy.
+
+        Raises:
+            ReplayError: it could not start; with the exit code that fits.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self._selector)
+            stack.enter_context(self._signals())
+            confdir = stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-capture-"))
+            reading, writing = os.pipe()
+            try:
+                worker = stack.enter_context(self._start_worker(reading))
+                self._await_ready(worker)
+                control, proxy = self._start_proxy(Path(confdir), writing)
+            finally:
+                os.close(reading)
+                os.close(writing)
+            stack.callback(_end, proxy)
+            stack.callback(control.close)
+            self._await_opened(proxy)
+            self._watch(worker, proxy, time.monotonic() + duration_s if duration_s else None)
+            proxy_died = proxy.poll() is not None
+            self._stop_proxy(control, proxy)
+            self._await_worker(worker)
+        return Ending(self._counters, self._failed, proxy_died)
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _start_worker(self, reading: int) -> Iterator[subprocess.Popen[bytes]]:
+        fds = [reading] if self._key_fd is None else [reading, self._key_fd]
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "replay.capture.worker", str(reading)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=fds,
+            start_new_session=True,
+            env=_environment(),
+        )
+        try:
+            if not worker.stdin or not worker.stdout:
+                raise AssertionError
+            with suppress(BrokenPipeError):
+                worker.stdin.write(msgspec.json.encode(self._settings))
+                worker.stdin.close()
+            self._selector.register(worker.stdout, selectors.EVENT_READ, "worker")
+            yield worker
+        finally:
+            _end(worker)
+
+    def _await_ready(self, worker: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + START_PATIENCE_S
+        while not self._ready:
+            self._turn(0.2)
+            self._check_stop()
+            if self._failed or worker.poll() is not None or time.monotonic() > until:
+                self._turn(0)
+                raise _error(self._exit_code)(self._failed or "the sanitiser did not start. Try again.")
+
+    def _start_proxy(self, confdir: Path, writing: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            proxy = subprocess.Popen(
+                [sys.executable, "-P", "-c", _MITMDUMP, *self._arguments(confdir, writing, theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[writing, theirs.fileno()],
+                start_new_session=True,
+                env=_environment(),
+                cwd=confdir,
+            )
+        self._selector.register(ours, selectors.EVENT_READ, "control")
+        if proxy.stdout:
+            self._selector.register(proxy.stdout, selectors.EVENT_READ, "proxy")
+        return ours, proxy
+
+    def _arguments(self, confdir: Path, data_fd: int, control_fd: int) -> list[str]:
+        asked = self._proxy_settings
+        options = {
+            "flow_detail": "0",
+            "confdir": str(confdir),
+            "keep_host_header": "true",
+            "keep_alt_svc_header": "true",
+            "onboarding": "false",  # else the host mitm.it would be answered by the proxy itself
+            "block_global": "false",  # else clients with public addresses would be refused
+            "replay_data_fd": str(data_fd),
+            "replay_control_fd": str(control_fd),
+        }
+        if asked.tls_cert:
+            options["certs"] = f"*={asked.tls_cert.resolve()}"
+        if asked.upstream_ca:
+            options["ssl_verify_upstream_trusted_ca"] = str(asked.upstream_ca.resolve())
+        arguments = ["-q", "--mode", f"reverse:{asked.upstream}", "--listen-host", asked.host]
+        arguments += ["--listen-port", str(asked.port), "-s", str(Path(__file__).with_name("addon.py"))]
+        for name, value in options.items():
+            arguments += ["--set", f"{name}={value}"]
+        return arguments
+
+    def _await_opened(self, proxy: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + START_PATIENCE_S
+        while not self._port:
+            self._turn(0.2)
+            self._check_stop()
+            if proxy.poll() is not None or time.monotonic() > until:
+                self._turn(0.2)
+                said = self._tail.decode(errors="replace").strip().splitlines()
+                why = said[0].strip() if said else "it said nothing"
+                raise IncompleteError(
+                    f"the proxy did not start ({why[:200]}). Check --listen, --upstream and --tls-cert."
+                )
+        scheme = "https" if self._proxy_settings.tls_cert else "http"
+        host = f"[{self._proxy_settings.host}]" if ":" in self._proxy_settings.host else self._proxy_settings.host
+        self._tell(f"capturing: {scheme}://{host}:{self._port} → {self._proxy_settings.upstream}")
+
+    def _check_stop(self) -> None:
+        if self._stops:
+            raise KeyboardInterrupt
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    def _watch(self, worker: subprocess.Popen[bytes], proxy: subprocess.Popen[bytes], until: float | None) -> None:
+        warned = False
+        while not self._stops and proxy.poll() is None:
+            left = until - time.monotonic() if until else 1.0
+            if left <= 0:
+                return
+            self._turn(min(left, 1.0))
+            if not warned and worker.poll() is not None:
+                warned = True
+                self._failed = self._failed or f"ended by {worker.returncode}"
+                self._tell(f"the sanitiser died ({self._failed}): traffic goes on, nothing more is captured.")
+
+    def _stop_proxy(self, control: socket.socket, proxy: subprocess.Popen[bytes]) -> None:
+        """Hang up, which ends the addon in order; insist where it does not."""
+        with suppress(OSError):
+            control.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        while proxy.poll() is None:
+            self._turn(0.1)
+            if time.monotonic() - began > 2 * STOP_PATIENCE_S:
+                proxy.kill()
+            elif time.monotonic() - began > STOP_PATIENCE_S or self._stops > 1:
+                proxy.terminate()
+        self._turn(0)
+
+    def _await_worker(self, worker: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + DRAIN_PATIENCE_S
+        while worker.poll() is None:
+            self._turn(0.1)
+            if time.monotonic() > until:
+                self._failed = f"did not finish within {DRAIN_PATIENCE_S:.0f} s"
+                return
+        self._turn(0)
+        if worker.returncode not in {EXIT_OK, EXIT_INCOMPLETE} and not self._failed:
+            self._failed = f"ended by {worker.returncode}"
+
+    def _turn(self, timeout_s: float) -> None:
+        """Listen to both children once; what the proxy prints is thrown away as soon as its port is open."""
+        for key, _ in self._selector.select(timeout_s):
+            source = str(key.data)
+            try:
+                content = os.read(key.fd, 65536)
+            except OSError:
+                content = b""
+            if not content:
+                self._selector.unregister(key.fileobj)
+            elif source == "proxy":
+                self._tail = b"" if self._port else (self._tail + content)[-_TAIL_BYTES:]
+            elif source in self._held:
+                whole, _, self._held[source] = (self._held[source] + content).rpartition(b"\n")
+                for word in words(whole):
+                    self._hear(word)
+
+    def _hear(self, word: Word) -> None:
+        match word:
+            case Ready():
+                self._ready = True
+            case Opened(port):
+                self._port = port
+            case Counters():
+                self._counters = word
+            case Fault(where):
+                self._tell(f"a bug in the addon was caught and counted ({where}); traffic goes on.")
+            case Failed(message, exit_code):
+                self._failed, self._exit_code = message, exit_code
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM stop the capture in order, and wake the selector up."""
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self._selector.register(ours, selectors.EVENT_READ, "signal")
+
+        def stop(*_: object) -> None:
+            self._stops += 1
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            ours.close()
+            theirs.close()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would make a child write down TLS secrets."""
+    banned = {"SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE", "PYTHONINSPECT"}
+    return {name: value for name, value in os.environ.items() if name not in banned}
+
+
+def _error(exit_code: int) -> type[ReplayError]:
+    kinds: dict[int, type[ReplayError]] = {kind.exit_code: kind for kind in (ReplayError, InputError, RefusedError)}
+    return kinds.get(exit_code, IncompleteError)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Make sure that a child of ours is gone."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()

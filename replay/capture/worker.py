@@ -1,0 +1,238 @@
+"""The sanitiser's process: raw exchanges in through a pipe, clean segments and a manifest out.
+
+``python -m replay.capture.worker FD`` reads its settings as one JSON object from stdin, answers with one line on
+stdout (``Ready``, or ``Failed`` with the reason) and works until the pipe ends. Raw values exist in the memory of
+this process and of the proxy only: it dumps no core, cannot be traced, and says of an error only its type and place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from replay.artefacts import write_manifest
+from replay.capture.manifest import MANIFEST_NAME, CaptureManifest
+from replay.capture.process import forbid_dumps, place
+from replay.capture.segments import SegmentWriter
+from replay.capture.wire import EXCHANGE, STARTED, Counters, Failed, Frame, FrameReader, Ready, Started, Word, line
+from replay.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_OK, ReplayError
+from replay.exchange import Exchange, RawExchange
+
+TICK_S = 1.0
+MANIFEST_EVERY_S = 2.0
+_READ_BYTES = 1 << 20
+
+
+class Cleaner(Protocol):
+    """What the recorder needs of a sanitiser."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What it did, by kind; never values."""
+
+    def clean(self, raw: RawExchange) -> Exchange | None:
+        """The clean exchange, or None where it is withheld."""
+
+
+class Recorder:
+    """Takes frames and keeps segments and manifest; ``seen = written + Σ dropped`` once it is closed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: CaptureManifest,
+        cleaner_at: Callable[[int], Cleaner],
+        *,
+        writer: SegmentWriter | None = None,
+    ) -> None:
+        self.in_order = False
+        """The addon has said its last word, so nothing is missing that is not counted."""
+        self._path = folder / MANIFEST_NAME
+        self._draft = manifest
+        self._cleaner_at = cleaner_at
+        self._cleaner: Cleaner | None = None
+        self._writer = writer or SegmentWriter(folder, manifest.id)
+        self._decode = msgspec.msgpack.Decoder(RawExchange).decode
+        self._counters = Counters(0, {}, {}, 0)
+        self._epoch_ns = 0
+        self._received = 0
+        self._dropped: dict[str, int] = {}
+        self._saved_s = 0.0
+        self._saved_segments = 0
+
+    def take(self, frame: Frame) -> None:
+        """Take one frame of the addon."""
+        if frame.kind == EXCHANGE:
+            self._received += 1
+            self._record(frame.payload)
+        elif frame.kind == STARTED:
+            self._epoch_ns = msgspec.msgpack.decode(frame.payload, type=Started).epoch_ns
+            self._cleaner = self._cleaner_at(self._epoch_ns)
+        else:
+            self._counters = msgspec.msgpack.decode(frame.payload, type=Counters)
+            self.in_order = self._counters.final
+
+    def tick(self, now_s: float) -> None:
+        """Flush to the disk, and save the manifest every two seconds; call it once a second."""
+        self._writer.tick(now_s)
+        if now_s - self._saved_s >= MANIFEST_EVERY_S or len(self._writer.closed) > self._saved_segments:
+            self.save(now_s)
+
+    def save(self, now_s: float, *, complete: bool = False) -> None:
+        """Write the manifest; a full disk is not an error here, the next attempt may succeed."""
+        with suppress(OSError):
+            write_manifest(self._path, self.manifest(complete=complete))
+            self._saved_s = now_s
+            self._saved_segments = len(self._writer.closed)
+
+    def close(self, now_s: float) -> None:
+        """Close the segments and the manifest; it is complete where the addon had said its last word."""
+        self._writer.close()
+        self.save(now_s, complete=self.in_order)
+
+    def drop(self, reason: str) -> None:
+        """Count an exchange that is lost here."""
+        self._dropped[reason] = self._dropped.get(reason, 0) + 1
+
+    def manifest(self, *, complete: bool = False) -> CaptureManifest:
+        """The manifest as of now."""
+        dropped = dict(self._counters.dropped)
+        for reason, number in [*self._dropped.items(), ("disk", self._writer.lost)]:
+            if number:
+                dropped[reason] = dropped.get(reason, 0) + number
+        notes = {key: number for key, number in (self._cleaner.counts if self._cleaner else {}).items() if number}
+        return msgspec.structs.replace(
+            self._draft,
+            seen=max(self._counters.seen, self._received),
+            written=self._writer.written,
+            dropped=dropped,
+            notes=notes | self._counters.notes,
+            duration_ns=max(0, self._counters.at_ns - self._epoch_ns) if self._counters.at_ns else 0,
+            segments=list(self._writer.closed),
+            complete=complete,
+        )
+
+    def _record(self, payload: bytes) -> None:
+        if self._cleaner is None:
+            self.drop("sanitiser-error")
+            return
+        try:
+            exchange = self._cleaner.clean(self._decode(payload))
+            if exchange is None:
+                self.drop("withheld")
+            elif not in_sample(exchange.session, self._draft.captured_share):
+                self.drop("sampled-out")
+            else:
+                self._writer.write(exchange)
+        except Exception:  # noqa: BLE001 - one strange exchange must not end the capture; it is withheld and counted
+            self.drop("sanitiser-error")
+
+
+def in_sample(session: str, share: float) -> bool:
+    """Whether a session belongs to a sample of ``share``; whole sessions do or do not.
+
+    ``session`` is a keyed pseudonym, so who is in the sample depends on the key and cannot be chosen by a visitor.
+    """
+    if share >= 1:
+        return True
+    digest = hashlib.blake2b(session.encode("utf-8", "replace"), digest_size=8, person=b"sample").digest()
+    return int.from_bytes(digest, "big") < share * 2**64
+
+
+def serve(fd: int, recorder: Recorder, clock: Callable[[], float] = time.monotonic) -> None:
+    """Feed the recorder from the pipe until it ends, and let it tick once a second however busy the pipe is."""
+    reader = FrameReader()
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    next_tick = clock() + TICK_S
+    while True:
+        if poll.poll(max(0.0, next_tick - clock()) * 1000):
+            content = os.read(fd, _READ_BYTES)
+            if not content:
+                break
+            for frame in reader.feed(content):
+                recorder.take(frame)
+                if clock() >= next_tick:
+                    recorder.tick(clock())
+                    next_tick = clock() + TICK_S
+        if clock() >= next_tick:
+            recorder.tick(clock())
+            next_tick = clock() + TICK_S
+    if reader.partial_bytes:
+        recorder.drop("broken-off")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the launcher asks for. A key is named by its source, never given."""
+
+    folder: str
+    manifest: CaptureManifest
+    policy: str
+    key_mode: Literal["ephemeral", "file", "fd", "command"]
+    key_value: str
+    session_by: str
+
+
+def main() -> int:
+    """Work for a launcher; the exit code is that of ``replay.errors``."""
+    forbid_dumps()
+    os.umask(0o077)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the end of the pipe ends this process, after all traffic has
+    try:
+        settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
+        recorder = _recorder(settings)
+        recorder.save(time.monotonic())
+        _say(Ready())
+        serve(int(sys.argv[1]), recorder)
+        recorder.close(time.monotonic())
+    except ReplayError as error:
+        _say(Failed(str(error), error.exit_code))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - its message may quote what a person sent
+        _say(Failed(f"a bug in the sanitiser ({place(error)}). Please report it with this line.", EXIT_BUG))
+        return EXIT_BUG
+    return EXIT_OK if recorder.in_order else EXIT_INCOMPLETE
+
+
+def _recorder(settings: Settings) -> Recorder:
+    from replay.sanitize.keys import KeySource, load_key
+    from replay.sanitize.policy import load_policy
+    from replay.sanitize.sanitizer import Sanitizer
+    from replay.sanitize.self_test import self_test
+
+    policy = load_policy(settings.policy)
+    key = load_key(KeySource(settings.key_mode, settings.key_value))
+
+    def cleaner_at(epoch_ns: int) -> Sanitizer:
+        return Sanitizer(policy, key, epoch_ns, settings.session_by)
+
+    self_test(cleaner_at(time.time_ns()))
+    manifest = msgspec.structs.replace(
+        settings.manifest,
+        policy_name=policy.name,
+        policy_hash=policy.hash,
+        templates=policy.templates,
+        key_id=key.key_id,
+        key_mode=key.mode,
+    )
+    return Recorder(Path(settings.folder), manifest, cleaner_at)
+
+
+def _say(word: Word) -> None:
+    with suppress(OSError):
+        os.write(1, line(word))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
