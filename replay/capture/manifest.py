@@ -20,6 +20,14 @@ class Origin(msgspec.Struct, frozen=True):
     addresses: list[str] = []
 
 
+def origin_of(scheme: str, host: str) -> Origin:
+    """The origin that a host of the traffic is (``shop``, ``shop:8080``, ``[::1]:8080``), without addresses."""
+    name, _, port = host.rpartition(":")
+    if name and port.isascii() and port.isdigit():
+        return Origin(name.strip("[]"), int(port))
+    return Origin(host.strip("[]"), 443 if scheme == "https" else 80)
+
+
 class SegmentEntry(msgspec.Struct, frozen=True):
     """One closed segment."""
 

@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from replay.artefacts import write_manifest
-from replay.capture.manifest import MANIFEST_NAME, CaptureManifest
+from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, origin_of
 from replay.capture.process import forbid_dumps, place
 from replay.capture.segments import SegmentWriter
 from replay.capture.wire import EXCHANGE, STARTED, Counters, Failed, Frame, FrameReader, Ready, Started, Word, line
@@ -30,6 +30,7 @@ from replay.exchange import Exchange, RawExchange
 
 TICK_S = 1.0
 MANIFEST_EVERY_S = 2.0
+MAX_KEPT_HOSTS = 256
 _READ_BYTES = 1 << 20
 
 
@@ -67,6 +68,7 @@ class Recorder:
         self._epoch_ns = 0
         self._received = 0
         self._dropped: dict[str, int] = {}
+        self._kept_hosts: set[tuple[str, str]] = set()  # production's own names, which replay must refuse
         self._saved_s = 0.0
         self._saved_segments = 0
 
@@ -113,6 +115,7 @@ class Recorder:
         notes = {key: number for key, number in (self._cleaner.counts if self._cleaner else {}).items() if number}
         return msgspec.structs.replace(
             self._draft,
+            origins=self._draft.origins + [origin_of(*host) for host in sorted(self._kept_hosts)],
             seen=max(self._counters.seen, self._received),
             written=self._writer.written,
             dropped=dropped,
@@ -127,13 +130,16 @@ class Recorder:
             self.drop("sanitiser-error")
             return
         try:
-            exchange = self._cleaner.clean(self._decode(payload))
+            raw = self._decode(payload)
+            exchange = self._cleaner.clean(raw)
             if exchange is None:
                 self.drop("withheld")
             elif not in_sample(exchange.session, self._draft.captured_share):
                 self.drop("sampled-out")
             else:
                 self._writer.write(exchange)
+                if exchange.request.host == raw.request.host and len(self._kept_hosts) < MAX_KEPT_HOSTS:
+                    self._kept_hosts.add((raw.request.scheme, raw.request.host))
         except Exception:  # noqa: BLE001 - one strange exchange must not end the capture; it is withheld and counted
             self.drop("sanitiser-error")
 
