@@ -1,0 +1,237 @@
+"""``python -m loadtests.engine SPEC WORKER``: one engine, started by a Locust worker and led through its pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+from pathlib import Path
+
+import msgspec
+
+from loadtests.engine.conductor import Conductor
+from loadtests.engine.connections import Limits, Pool, tls_context
+from loadtests.engine.control import (
+    Finished,
+    LineReader,
+    Progress,
+    Ready,
+    Report,
+    SetLanes,
+    Start,
+    Stop,
+    commands,
+    line,
+)
+from loadtests.engine.counts import RouteCounts, count, merge
+from loadtests.engine.lanes import Lanes, max_shift_ns
+from loadtests.engine.recorder import Recorder, Records
+from loadtests.engine.requests import Stamp, header_values
+from loadtests.engine.rows import RowReader
+from loadtests.engine.schedule import Pacer
+from replay.artefacts import create_private
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, RefusedError, ReplayError
+from replay.journal import EngineEnd, EngineTick, Entry, journal_path
+from replay.plan.store import Plan, open_plan
+from replay.runspec import RunSpec, read_spec
+from replay.safety import Interlock, TargetURL
+
+_MAX_UNREAD = 1 << 20
+
+
+class Outbox:
+    """Reports on their way to the worker; a worker that does not read never blocks the engine."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._rest = b""
+
+    @property
+    def clogged(self) -> bool:
+        """Whether the worker has not read for long."""
+        return len(self._rest) > _MAX_UNREAD
+
+    def put(self, report: Report) -> None:
+        """Send as much as the pipe takes."""
+        self._rest += line(report)
+        self._push()
+
+    def finish(self) -> None:
+        """Send the rest, waiting for the worker as long as it lives."""
+        os.set_blocking(self._fd, True)
+        self._push()
+
+    def _push(self) -> None:
+        try:
+            while self._rest:
+                self._rest = self._rest[os.write(self._fd, self._rest) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the worker is gone; the end of our input says so too
+            self._rest = b""
+
+
+class Engine:
+    """Joins the engine's parts to each other, to the run's folder and to the worker's pipes."""
+
+    def __init__(self, spec: RunSpec, plan: Plan, worker: int, targets: list[TargetURL]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._worker = worker
+        self._outbox = Outbox(sys.stdout.fileno())
+        self._input = LineReader(sys.stdin.fileno())
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._counts: dict[tuple[str, str], RouteCounts] = {}
+        self.result = Finished("worker lost", "never started")
+        out = Path(spec.out)
+        self._journal = os.fdopen(create_private(journal_path(out, worker)), "wb", buffering=0)
+        reader = RowReader(
+            plan, {target.host: n for n, target in enumerate(targets)}, frozenset(spec.writes), spec.speed
+        )
+        self._reader = reader
+        schedule_ns = spec.stop_at_ns or round(plan.manifest.duration_ns / spec.speed)
+        lanes = Lanes(worker, spec.workers, plan.manifest.lanes)
+        self._conductor = Conductor(
+            spec,
+            worker,
+            iter(reader),
+            reader.methods.names,
+            lanes,
+            max_shift_ns(schedule_ns),
+            self._ticked,
+            self._end,
+        )
+        self._recorder = Recorder(
+            out / f"samples-{worker:03d}.arrow", worker, reader.routes.names, reader.methods.names, self._written
+        )
+        values = header_values(spec.headers, os.environ)
+        stamps = [Stamp(target.authority, spec.run_id, values) for target in targets]
+        limits = Limits(
+            connections=min(spec.max_in_flight, _open_files() - 64),
+            connect_timeout_ns=min(spec.connect_timeout_ns, spec.timeout_ns),
+            first_byte_timeout_ns=min(spec.first_byte_timeout_ns, spec.timeout_ns),
+            timeout_ns=spec.timeout_ns,
+        )
+        pools = [
+            Pool(
+                self._loop,
+                pinned.address,
+                target.port,
+                tls_context(spec.ca, spec.insecure) if target.scheme == "https" else None,
+                target.name,
+                limits,
+                self._conductor.clock,
+                self._conductor.done,
+                reader.methods.names,
+                first_number=(worker << 40) | (number << 32),
+            )
+            for number, (target, pinned) in enumerate(zip(targets, spec.targets, strict=True))
+        ]
+        self._pools = pools
+        self._conductor.connect(Pacer(self._loop, self._conductor.step), pools, stamps, self._recorder)
+
+    async def play(self) -> Finished:
+        """Do as the worker says, to the end."""
+        self._loop.add_reader(sys.stdin.fileno(), self._listen)
+        self._outbox.put(Ready())
+        await self._over
+        self._loop.remove_reader(sys.stdin.fileno())
+        for pool in self._pools:
+            await pool.close()
+        self._recorder.close()
+        if self._counts:
+            self._outbox.put(Progress(self._last_tick.tick, list(self._counts.values())))
+        self._write(
+            EngineEnd(
+                worker=self._worker,
+                ended=self.result.ended,
+                reason=self.result.reason,
+                at_ns=self._conductor.ended_at_ns,
+                planned=self._conductor.planned,
+                samples=self._recorder.samples,
+                lost=self._recorder.lost,
+            )
+        )
+        self._journal.close()
+        self._outbox.put(self.result)
+        self._outbox.finish()
+        return self.result
+
+    def _listen(self) -> None:
+        for text in self._input.lines():
+            self._conductor.heard()
+            match commands.decode(text):
+                case Start(epoch_ns):
+                    self._conductor.start(epoch_ns)
+                case SetLanes(count=lanes):
+                    self._conductor.resize(lanes)
+                case Stop():
+                    self._conductor.stop("interrupted", "stopped before the plan's end")
+                case _:
+                    pass
+        if self._input.ended:
+            self._conductor.stop("worker lost", "the Locust worker is gone")
+
+    def _written(self, records: Records) -> None:
+        merge(self._counts, count(records, self._reader.routes.names, self._reader.methods.names))
+
+    def _ticked(self, tick: EngineTick) -> None:
+        self._last_tick = tick
+        self._recorder.later(lambda: self._tell(tick))
+
+    def _tell(self, tick: EngineTick) -> None:
+        self._write(tick)
+        if self._outbox.clogged:
+            return  # the counts stay with us and go out with a later report
+        counts, self._counts = self._counts, {}
+        self._outbox.put(Progress(tick.tick, list(counts.values())))
+
+    def _end(self, ended: str, reason: str) -> None:
+        self.result = Finished(ended, reason)
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            self._journal.write(msgspec.json.encode(entry) + b"\n")
+        except OSError as error:
+            self._recorder.failure = self._recorder.failure or f"the journal cannot be written ({error.strerror})"
+
+
+def _open_files() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+async def _run(spec: RunSpec, worker: int) -> int:
+    if not 0 <= worker < spec.workers:
+        raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
+    plan = open_plan(Path(spec.plan))
+    if plan.manifest.hash != spec.plan_hash:
+        raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
+    interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow)
+    targets = [interlock.confirm(target) for target in spec.targets]
+    result = await Engine(spec, plan, worker, targets).play()
+    return EXIT_OK if result.ended == "complete" else EXIT_INCOMPLETE
+
+
+def main() -> int:
+    """Run one engine and return its exit code."""
+    import uvloop
+
+    try:
+        return uvloop.run(_run(read_spec(Path(sys.argv[1])), int(sys.argv[2])))
+    except ReplayError as error:
+        sys.stderr.write(f"engine: {error}\n")
+        return error.exit_code
+    except (IndexError, ValueError):
+        sys.stderr.write("engine: is started by a Locust worker, see 'replay run'.\n")
+        return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

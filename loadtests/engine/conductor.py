@@ -1,0 +1,303 @@
+"""The engine's middle: takes rows from the plan when they are near, and calls from the agenda when they are due."""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from loadtests.engine.breaker import BreakerWatch
+from loadtests.engine.calls import Call, Row
+from loadtests.engine.connections import Pool
+from loadtests.engine.control import SILENCE_NS
+from loadtests.engine.lanes import Lanes, shift_ns
+from loadtests.engine.recorder import Recorder
+from loadtests.engine.requests import Stamp
+from loadtests.engine.schedule import Pacer
+from replay.journal import EngineTick
+from replay.runs import Tick
+from replay.runspec import SECOND_NS, RunSpec
+
+LOOKAHEAD_NS = 100_000_000
+KEEP_NS = 50_000_000
+_ROWS_A_STEP = 64
+_CALLS_A_STEP = 16
+_TRACE_BITS = 40
+
+
+@dataclass(slots=True)
+class _Second:
+    """What is counted within one second."""
+
+    due: int = 0
+    sent: int = 0
+    answers: int = 0
+    failures: int = 0
+    errors: int = 0
+    missed: int = 0
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    spun_ns: int = 0
+    lost: int = 0
+
+
+class Conductor:
+    """Plays a plan. All times are those of the run clock, except where a name says ``monotonic``."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        worker: int,
+        rows: Iterator[Row],
+        methods: Sequence[str],
+        lanes: Lanes,
+        shift_limit_ns: int,
+        ticked: Callable[[EngineTick], None],
+        ended: Callable[[str, str], None],
+    ) -> None:
+        self._spec = spec
+        self._worker = worker
+        self._rows = rows
+        self._methods = methods
+        self._lanes = lanes
+        self._shift_limit_ns = shift_limit_ns
+        self._ticked = ticked
+        self._ended = ended
+        self._causal = spec.mode == "causal"
+        self._breaker = BreakerWatch(spec.breaker)
+        self._row: Row | None = None
+        self._sessions = 0
+        self._agenda: list[tuple[int, int, Call]] = []
+        self._open: dict[int, Call] = {}
+        self._in_flight = 0
+        self._traces = worker << _TRACE_BITS
+        self._next_keep = 0
+        self._second = _Second()
+        self._seconds = 0
+        self._epoch_ns = 0
+        self._running = False
+        self._finishing = False
+        self._last_word_ns = time.monotonic_ns()
+        self.planned = 0
+        """Calls of this worker's lanes that have become due."""
+        self.ended_at_ns = 0
+
+    def connect(self, pacer: Pacer, pools: Sequence[Pool], stamps: Sequence[Stamp], recorder: Recorder) -> None:
+        """Join the parts that need to know the conductor."""
+        self._pacer = pacer
+        self._pools = pools
+        self._stamps = stamps
+        self._recorder = recorder
+
+    def clock(self) -> int:
+        """Now, on the run clock."""
+        return time.monotonic_ns() - self._epoch_ns
+
+    def heard(self) -> None:
+        """The worker said something: it lives."""
+        self._last_word_ns = time.monotonic_ns()
+
+    def start(self, epoch_monotonic_ns: int) -> None:
+        """Play from ``epoch_monotonic_ns`` on; a second start changes nothing."""
+        if self._running or self._finishing:
+            return
+        self._epoch_ns = epoch_monotonic_ns
+        self._running = True
+        self._row = next(self._rows, None)
+        self._second = self._opened_second()
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # young garbage is collected once a second, between deadlines
+        self._pacer.start(max(epoch_monotonic_ns - LOOKAHEAD_NS, time.monotonic_ns()))
+
+    def resize(self, lanes: int) -> None:
+        """Run ``lanes`` lanes. Those that leave send nothing more; their open calls are ``stopped``."""
+        left = self._lanes.resize(lanes, self._sessions)
+        if not left or not self._running:
+            return
+        now = self.clock()
+        for pool in self._pools:
+            pool.drop(lambda call: not call.lane.active, now)
+
+    def step(self, now_monotonic_ns: int) -> int:
+        """Send what is due and return when to come again (pacer)."""
+        now = now_monotonic_ns - self._epoch_ns
+        if now >= self._next_keep:
+            self._keep(now)
+            if not self._running:
+                return now_monotonic_ns
+        more = self._fill(now)
+        agenda = self._agenda
+        calls = _CALLS_A_STEP
+        while agenda and agenda[0][0] <= now:
+            self._take(heapq.heappop(agenda)[2])
+            now = time.monotonic_ns() - self._epoch_ns
+            calls -= 1
+            if not calls:
+                return now + self._epoch_ns  # let the loop write and read before going on
+        if more:
+            return now + self._epoch_ns
+        due = agenda[0][0] if agenda else self._next_keep
+        return min(due, self._next_keep) + self._epoch_ns
+
+    def stop(self, ended: str, reason: str) -> None:
+        """Send nothing more, record what is open as ``stopped``, and end."""
+        if self._finishing:
+            return
+        self._finishing = True
+        self._running = False
+        self._pacer.stop()
+        self.ended_at_ns = now = max(0, self.clock()) if self._epoch_ns else 0
+        while self._agenda and self._agenda[0][0] <= now:
+            self._stopped(heapq.heappop(self._agenda)[2], now)
+        self._agenda.clear()
+        for pool in self._pools:
+            pool.drop(lambda _: True, now)
+        for call in list(self._open.values()):  # being connected a second time, or waiting for another
+            self._finish(call, 0, "stopped", now, 0)
+        self._tick(now)
+        self._ended(ended, reason)
+
+    def done(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
+        """A call that a pool was given has ended (pool)."""
+        if self._open.get(_key(call.row.request, call.lane.clone)) is not call:
+            return  # ended before, as stopped
+        self._in_flight -= 1
+        self._finish(call, status, error, end_ns, bytes_in)
+
+    def _fill(self, now: int) -> bool:
+        """Put the rows of the next tenth of a second on the agenda; True where more of them are left."""
+        horizon = now + LOOKAHEAD_NS
+        row, budget = self._row, _ROWS_A_STEP
+        while row is not None and row.due <= horizon:
+            if not budget:
+                self._row = row
+                return True
+            budget -= 1
+            if row.session >= self._sessions:
+                self._sessions = row.session + 1
+            for lane in self._lanes.players[row.lane]:
+                if row.session >= lane.since:
+                    due = row.due + shift_ns(row.session, lane.clone, self._shift_limit_ns)
+                    if not self._spec.stop_at_ns or due < self._spec.stop_at_ns:
+                        self._traces += 1
+                        wire = self._stamps[row.target].wire(row.wire, self._methods[row.method], self._traces)
+                        heapq.heappush(self._agenda, (due, self._traces, Call(row, lane, due, self._traces, wire)))
+            row = next(self._rows, None)
+            if row is not None and self._spec.stop_at_ns and row.due >= self._spec.stop_at_ns:
+                row = None
+        self._row = row
+        return False
+
+    def _take(self, call: Call) -> None:
+        """A call is due: send it, or have it wait for the answer that it depends on."""
+        lane, row = call.lane, call.row
+        if not lane.active:
+            return
+        self.planned += 1
+        self._second.due += 1
+        self._open[_key(row.request, lane.clone)] = call
+        if self._causal and row.depends_on >= 0:
+            before = self._open.get(_key(row.depends_on, lane.clone))
+            if before is not None:
+                if before.waiters is None:
+                    before.waiters = []
+                before.waiters.append(call)
+                return
+        call.intended = call.due
+        self._release(call)
+
+    def _release(self, call: Call) -> None:
+        call.ready = now = time.monotonic_ns() - self._epoch_ns
+        if self._finishing or not call.lane.active:
+            self._finish(call, 0, "stopped", now, 0)
+        elif call.row.bound:
+            self._finish(call, 0, "unresolved", now, 0)
+        elif not call.wire:
+            self._finish(call, 0, "refused", now, 0)
+        elif self._in_flight >= self._spec.max_in_flight:
+            self._finish(call, 0, "ceiling", now, 0)
+        else:
+            self._in_flight += 1
+            self._second.sent += 1
+            self._pools[call.row.target].send(call)
+
+    def _finish(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
+        row = call.row
+        self._open.pop(_key(row.request, call.lane.clone), None)
+        if not call.ready:
+            call.intended = call.ready = end_ns  # stopped while it waited for another: nobody was late
+        self._recorder.record(call, status, error, end_ns, bytes_in)
+        second = self._second
+        if error != "stopped":
+            second.answers += 1
+            if error:
+                second.errors += 1
+                second.failures += 1
+            else:
+                rule = self._breaker.rule
+                slow = rule is not None and 0 < rule.slower_than_ns < end_ns - call.intended
+                second.failures += slow or status >= 500 > row.expected
+                second.missed += row.expected > 0 and status // 100 != row.expected // 100
+        if call.waiters is not None:
+            for waiter in call.waiters:
+                waiter.intended = max(waiter.due, end_ns)
+                self._release(waiter)
+
+    def _stopped(self, call: Call, now: int) -> None:
+        if call.lane.active:
+            self.planned += 1
+            self._finish(call, 0, "stopped", now, 0)
+
+    def _keep(self, now: int) -> None:
+        """Twenty times a second: time-outs, the second's figures, the end."""
+        self._next_keep = now - now % KEEP_NS + KEEP_NS
+        for pool in self._pools:
+            pool.expire(now)
+        if now >= (self._seconds + 1) * SECOND_NS:
+            reason = self._breaker.second(self._second.answers, self._second.failures)
+            self._tick(now)
+            gc.collect(0)
+            if reason:
+                self.stop("breaker", reason)
+                return
+        if self._recorder.failure:
+            self.stop("recorder", self._recorder.failure)
+        elif time.monotonic_ns() - self._last_word_ns > SILENCE_NS:
+            self.stop("worker lost", "the Locust worker fell silent")
+        elif self._row is None and not self._agenda and not self._open and now >= 0:
+            self.stop("complete", "")
+
+    def _opened_second(self) -> _Second:
+        return _Second(
+            wall_ns=time.monotonic_ns(),
+            cpu_ns=time.process_time_ns(),
+            spun_ns=self._pacer.spun_ns,
+            lost=self._recorder.lost,
+        )
+
+    def _tick(self, now: int) -> None:
+        before, after = self._second, self._opened_second()
+        wall_ns = max(1, after.wall_ns - before.wall_ns)
+        busy_ns = after.cpu_ns - before.cpu_ns - (after.spun_ns - before.spun_ns)
+        tick = Tick(
+            worker=self._worker,
+            second=self._seconds,
+            due=before.due,
+            sent=before.sent,
+            in_flight=self._in_flight,
+            cpu=round(min(1.0, max(0.0, busy_ns / wall_ns)), 4),
+            loop_lag_ns=self._pacer.worst_lag_ns,
+            lost=after.lost - before.lost,
+        )
+        self._second = after
+        self._seconds = max(self._seconds + 1, now // SECOND_NS)
+        self._pacer.worst_lag_ns = 0
+        self._recorder.flush()
+        self._ticked(EngineTick(tick, errors=before.errors, failed=before.missed))
+
+
+def _key(request: int, clone: int) -> int:
+    return request << 20 | clone

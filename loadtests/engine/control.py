@@ -1,0 +1,87 @@
+"""The pipe between a Locust worker and its engine: JSON lines, commands in and reports out."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from loadtests.engine.counts import RouteCounts
+from replay.runs import Tick
+
+SILENCE_NS = 3_000_000_000
+"""An engine that heard no word from its worker for this long stops by itself."""
+
+
+class Start(msgspec.Struct, frozen=True, tag="start"):
+    """Command: the run clock is zero at this time of the monotonic clock."""
+
+    epoch_ns: int
+
+
+class SetLanes(msgspec.Struct, frozen=True, tag="lanes"):
+    """Command: run the lowest ``count`` of this worker's lanes."""
+
+    count: int
+
+
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """Command: nothing new, the worker lives."""
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Command: send nothing more; open calls are recorded as ``stopped``."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """Report: the plan is open, the engine can start."""
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """Report: a second has passed."""
+
+    tick: Tick
+    counts: list[RouteCounts]
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """Report: the last; samples and journal are on disk."""
+
+    ended: str
+    reason: str
+
+
+type Command = Start | SetLanes | Alive | Stop
+type Report = Ready | Progress | Finished
+
+commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
+
+
+def line(message: Command | Report) -> bytes:
+    """``message`` as it travels."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+class LineReader:
+    """Cuts what comes through a non-blocking descriptor into lines."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._rest = b""
+        self.ended = False
+
+    def lines(self) -> list[bytes]:
+        """The whole lines that can be read now; ``ended`` tells that no more will come."""
+        while True:
+            try:
+                piece = os.read(self._fd, 1 << 16)
+            except BlockingIOError:
+                break
+            if not piece:
+                self.ended = True
+                break
+            self._rest += piece
+        *whole, self._rest = self._rest.split(b"\n")
+        return whole

@@ -1,0 +1,122 @@
+"""``python -m loadtests.engine.preflight SPEC``: sends a few planned requests slowly and says what came back.
+
+The rows to probe come on standard input (``Probes``), a ``Probed`` a line goes out. Only safe methods are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from loadtests.engine.calls import Call, Lane, Row
+from loadtests.engine.connections import Limits, Pool, tls_context
+from loadtests.engine.requests import Stamp, header_values
+from loadtests.engine.rows import RowReader
+from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError
+from replay.plan.store import open_plan
+from replay.runspec import SECOND_NS, Probed, Probes, RunSpec, read_spec
+from replay.safety import Interlock
+
+_INTERVAL_S = 0.1
+_TIMEOUT_NS = 10 * SECOND_NS
+
+
+class Prober:
+    """Sends one request after the other, at most ten a second."""
+
+    def __init__(self, spec: RunSpec, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        plan = open_plan(Path(spec.plan))
+        interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow)
+        targets = [interlock.confirm(target) for target in spec.targets]
+        self.reader = RowReader(plan, {target.host: n for n, target in enumerate(targets)}, frozenset())
+        values = header_values(spec.headers, os.environ)
+        self._stamps = [Stamp(target.authority, f"{spec.run_id}-preflight", values) for target in targets]
+        limits = Limits(
+            4, min(spec.connect_timeout_ns, 5 * SECOND_NS), _TIMEOUT_NS, min(spec.timeout_ns, _TIMEOUT_NS)
+        )
+        self._pools = [
+            Pool(
+                loop,
+                pinned.address,
+                target.port,
+                tls_context(spec.ca, spec.insecure) if target.scheme == "https" else None,
+                target.name,
+                limits,
+                time.monotonic_ns,
+                self._done,
+                self.reader.methods.names,
+            )
+            for target, pinned in zip(targets, spec.targets, strict=True)
+        ]
+        self._answer: asyncio.Future[tuple[int, str]] = loop.create_future()
+
+    async def probe(self, row: Row, number: int) -> Probed:
+        """What came back for ``row``."""
+        method, route = self.reader.methods.names[row.method], self.reader.routes.names[row.route]
+        wire = self._stamps[row.target].wire(row.wire, method, number)
+        if not wire:
+            return Probed(route, row.expected, 0, "refused")
+        self._answer = self._loop.create_future()
+        call = Call(row, Lane(0, 0, 0), 0, number, wire)
+        call.ready = time.monotonic_ns()
+        self._pools[row.target].send(call)
+        while not self._answer.done():
+            await asyncio.wait([self._answer], timeout=0.05)
+            self._pools[row.target].expire(time.monotonic_ns())
+        status, error = self._answer.result()
+        return Probed(route, row.expected, status, error)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for pool in self._pools:
+            await pool.close()
+
+    def _done(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:  # noqa: ARG002
+        if not self._answer.done():
+            self._answer.set_result((status, error))
+
+
+def picked(reader: RowReader, requests: set[int]) -> Iterator[Row]:
+    """The rows of ``requests``; batches that hold none of them are passed over."""
+    for batch in reader.plan.batches():
+        first = batch.column(0)[0].as_py()
+        if any(first <= request < first + batch.num_rows for request in requests):
+            yield from (row for row in reader.rows(batch) if row.request in requests)
+
+
+async def _run(spec: RunSpec, probes: Probes) -> None:
+    prober = Prober(spec, asyncio.get_running_loop())
+    for number, row in enumerate(picked(prober.reader, set(probes.requests)), 1):
+        started = time.monotonic()
+        probed = await prober.probe(row, number)
+        sys.stdout.buffer.write(msgspec.json.encode(probed) + b"\n")
+        sys.stdout.buffer.flush()
+        await asyncio.sleep(max(0.0, started + _INTERVAL_S - time.monotonic()))
+    await prober.close()
+
+
+def main() -> int:
+    """Run the preflight and return its exit code."""
+    import uvloop
+
+    try:
+        probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
+        uvloop.run(_run(read_spec(Path(sys.argv[1])), probes))
+    except ReplayError as error:
+        sys.stderr.write(f"preflight: {error}\n")
+        return error.exit_code
+    except (IndexError, msgspec.DecodeError):
+        sys.stderr.write("preflight: is started by 'replay run'.\n")
+        return EXIT_USAGE
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

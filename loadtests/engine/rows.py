@@ -1,0 +1,128 @@
+"""The plan as the engine reads it: mapped into memory, a few hundred rows at a time, in order of ``due``.
+
+Memory does not grow with the plan: a slice is turned into Python objects just before it is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from loadtests.engine.calls import Row
+from replay.plan.store import Plan
+from replay.safety import may_send
+
+SLICE_ROWS = 256
+"""A slice takes about 0.2 ms to unpack: short enough not to be seen as lag, long enough to pay."""
+
+
+@dataclass(slots=True)
+class NameTable:
+    """Names by number, in the order in which they were first met."""
+
+    names: list[str] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, name: str) -> int:
+        """The number of ``name``, a new one where it has none."""
+        found = self._numbers.get(name)
+        if found is None:
+            found = self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+
+@dataclass(slots=True)
+class RowReader:
+    """Reads the rows that may be sent, with names as numbers and times on the run clock.
+
+    ``targets`` gives each host's pool; rows of other hosts, and writes whose route is not named, are not part of
+    the run and are skipped.
+    """
+
+    plan: Plan
+    targets: Mapping[str, int]
+    writes: frozenset[str]
+    speed: float = 1.0
+    routes: NameTable = field(default_factory=NameTable)
+    methods: NameTable = field(default_factory=NameTable)
+    _known: dict[str, tuple[pa.Array, list[Any]]] = field(default_factory=dict)
+    _allowed: dict[tuple[int, int], bool] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows in order of ``due``."""
+        for batch in self.plan.batches():
+            yield from self.rows(batch)
+
+    def rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
+        """The rows of one batch, unpacked a slice at a time."""
+        for start in range(0, batch.num_rows, SLICE_ROWS):
+            yield from self._slice(batch.slice(start, SLICE_ROWS))
+
+    def _slice(self, batch: pa.RecordBatch) -> list[Row]:
+        column = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
+        due = _numbers(column["due"], np.int64)
+        dues = due if self.speed == 1.0 else (due / self.speed).astype(np.int64)
+        rows = map(
+            Row,
+            dues.tolist(),
+            _numbers(column["request"], np.int64).tolist(),
+            _numbers(column["session"], np.int64).tolist(),
+            _numbers(column["lane"], np.int32).tolist(),
+            _numbers(column["depends_on"], np.int64).tolist(),
+            _numbers(column["think"], np.int64).tolist(),
+            self._named(column["route"], "route"),
+            self._named(column["method"], "method"),
+            self._named(column["host"], "host"),
+            _numbers(column["expected_status"], np.int32).tolist(),
+            _present(column["bindings"]),
+            _binaries(column["wire"]),
+        )
+        return [row for row in rows if row.target >= 0 and self._may_send(row.method, row.route)]
+
+    def _may_send(self, method: int, route: int) -> bool:
+        allowed = self._allowed.get((method, route))
+        if allowed is None:
+            allowed = may_send(self.methods.names[method], self.routes.names[route], self.writes)
+            self._allowed[method, route] = allowed
+        return allowed
+
+    def _named(self, column: pa.DictionaryArray, name: str) -> list[int]:
+        known = self._known.get(name)
+        if known is None or not known[0].equals(column.dictionary):
+            known = (column.dictionary, [self._translate(name, value) for value in column.dictionary.to_pylist()])
+            self._known[name] = known
+        numbers = known[1]
+        return [numbers[index] for index in _numbers(column.indices, np.int32).tolist()]
+
+    def _translate(self, column: str, value: str) -> int:
+        if column == "route":
+            return self.routes.number(value)
+        if column == "method":
+            return self.methods.number(value)
+        return self.targets.get(value, -1)
+
+
+def _numbers(column: pa.Array, kind: type[np.generic]) -> np.ndarray[Any, Any]:
+    # Array.to_numpy() imports pandas; the buffer is the same numbers.
+    values: np.ndarray[Any, Any] = np.frombuffer(column.buffers()[1], kind)
+    return values[column.offset : column.offset + len(column)]
+
+
+def _present(column: pa.Array) -> list[bool]:
+    if column.null_count == len(column):
+        return [False] * len(column)
+    return [value is not None for value in column.to_pylist()]
+
+
+def _binaries(column: pa.Array) -> list[bytes]:
+    _, offset_buffer, data = column.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int32)[column.offset : column.offset + len(column) + 1].tolist()
+    first = offsets[0]
+    content = data.slice(first, offsets[-1] - first).to_pybytes() if data is not None else b""
+    return [content[start - first : end - first] for start, end in pairwise(offsets)]

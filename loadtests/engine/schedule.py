@@ -1,0 +1,166 @@
+"""Absolute deadlines on the monotonic clock: never early, and no drift, because nothing is ever slept relatively.
+
+uvloop's own timers count whole milliseconds and may fire 0.66 ms early. Here a ``timerfd`` wakes the loop (p50 about
+60 µs late); where the next deadline is nearer than that is worth, the loop turns without sleeping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+SPIN_NS = 100_000
+"""Deadlines nearer than this are awaited by turning the loop: setting and taking a timer costs about as much."""
+
+
+class Alarm(Protocol):
+    """Wakes the loop once, not before an absolute time of the monotonic clock."""
+
+    def set(self, deadline_ns: int) -> None:
+        """Wake at ``deadline_ns``; replaces the deadline set before."""
+
+    def close(self) -> None:
+        """Never wake again."""
+
+
+class TimerfdAlarm:
+    """An alarm of the Linux kernel."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+        self._loop = loop
+        self._wake = wake
+        self._fd = _timerfd_create()
+        loop.add_reader(self._fd, self._ring)
+
+    def set(self, deadline_ns: int) -> None:
+        """Wake at ``deadline_ns``."""
+        _timerfd_set(self._fd, max(1, deadline_ns))
+
+    def close(self) -> None:
+        """Never wake again."""
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+
+    def _ring(self) -> None:
+        try:
+            os.read(self._fd, 8)
+        except BlockingIOError:
+            return  # set anew since it rang
+        self._wake()
+
+
+class LoopAlarm:
+    """An alarm of the event loop, for systems without timerfd. May ring early; the pacer looks at the clock."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+        self._loop = loop
+        self._wake = wake
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, deadline_ns: int) -> None:
+        """Wake at about ``deadline_ns``."""
+        self.close()
+        delay_ns = deadline_ns - time.monotonic_ns()
+        self._handle = self._loop.call_later(max(0.001, delay_ns / 1e9), self._wake)
+
+    def close(self) -> None:
+        """Never wake again."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+
+def alarm(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> Alarm:
+    """The best alarm of this system."""
+    return TimerfdAlarm(loop, wake) if sys.platform == "linux" else LoopAlarm(loop, wake)
+
+
+class Pacer:
+    """Calls ``step`` at the deadlines that it asks for.
+
+    ``step(now_ns)`` does what is due and returns the next deadline; both are times of the monotonic clock. It is
+    never called before a deadline that it returned.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, step: Callable[[int], int]) -> None:
+        self._loop = loop
+        self._step = step
+        self._alarm = alarm(loop, self._turn)
+        self._deadline = 0
+        self._running = False
+        self.worst_lag_ns = 0
+        """Largest delay of a turn since it was last reset."""
+        self.spun_ns = 0
+        """Time spent on turning without anything to do: processor time that was free."""
+
+    def start(self, deadline_ns: int) -> None:
+        """Take the first step at ``deadline_ns``."""
+        self._running = True
+        self._deadline = deadline_ns
+        self._alarm.set(deadline_ns)
+
+    def stop(self) -> None:
+        """Take no further step."""
+        if self._running:
+            self._running = False
+            self._alarm.close()
+
+    def _turn(self) -> None:
+        if not self._running:
+            return
+        now = time.monotonic_ns()
+        if now < self._deadline:
+            if self._deadline - now > SPIN_NS:
+                self._alarm.set(self._deadline)
+            else:
+                self._loop.call_soon(self._spin, now)
+            return
+        self.worst_lag_ns = max(self.worst_lag_ns, now - self._deadline)
+        self._deadline = deadline = self._step(now)
+        if not self._running:
+            return
+        now = time.monotonic_ns()
+        if deadline - now > SPIN_NS:
+            self._alarm.set(deadline)
+        else:
+            self._loop.call_soon(self._spin, now)
+
+    def _spin(self, since_ns: int) -> None:
+        # A whole turn of the loop that took so little held no work for anyone.
+        passed = time.monotonic_ns() - since_ns
+        if passed < 8_000:
+            self.spun_ns += passed
+        self._turn()
+
+
+if sys.version_info >= (3, 13):
+
+    def _timerfd_create() -> int:
+        return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+
+    def _timerfd_set(fd: int, deadline_ns: int) -> None:
+        os.timerfd_settime_ns(fd, flags=os.TFD_TIMER_ABSTIME, initial=deadline_ns)
+
+else:
+    _LIBC = ctypes.CDLL(None, use_errno=True)
+
+    class _Timespec(ctypes.Structure):
+        _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+    class _Setting(ctypes.Structure):
+        _fields_ = (("interval", _Timespec), ("value", _Timespec))
+
+    def _timerfd_create() -> int:
+        fd = int(_LIBC.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC))
+        if fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        return fd
+
+    def _timerfd_set(fd: int, deadline_ns: int) -> None:
+        setting = _Setting(_Timespec(0, 0), _Timespec(*divmod(deadline_ns, 1_000_000_000)))
+        if _LIBC.timerfd_settime(fd, 1, ctypes.byref(setting), None) < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")

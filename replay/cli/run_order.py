@@ -1,0 +1,202 @@
+"""From what a person typed to what is to be done: options are checked, targets admitted, requests counted."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from replay.artefacts import named
+from replay.cli.run_profile import parse_profile
+from replay.cli.run_survey import Survey, survey
+from replay.cli.values import duration_s, share
+from replay.errors import InputError, ReplayError
+from replay.plan.store import Plan, open_plan
+from replay.runs import Target
+from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, RunSpec
+from replay.safety import Interlock, assign, parse_target
+
+SETTINGS_NAME = "replay.toml"
+_MODES = ("causal", "open", "closed")
+_OURS = (
+    *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
+    *("--master", "--worker", "--processes", "--master-host", "--master-port", "--master-bind-host"),
+    *("--master-bind-port", "--expect-workers", "--web-host", "--web-port"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of ``replay run`` as typed."""
+
+    plan: str
+    targets: list[str]
+    output: str = ""
+    scale: float = 1.0
+    speed: float = 1.0
+    mode: str = "causal"
+    profile: str = ""
+    duration: str = ""
+    warmup: str = ""
+    processes: int = 0
+    ui: bool = False
+    writes: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
+    timeout: str = "30s"
+    max_in_flight: int = 10_000
+    breaker: str = "50%/10s"
+    ca: str = ""
+    insecure: bool = False
+    preflight: bool = True
+    locust: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A run that may begin: everything checked, nothing sent."""
+
+    plan: Plan
+    spec: RunSpec
+    survey: Survey
+    folder: Path
+    schedule_ns: int
+    """Length of the schedule on the run clock."""
+    warmup_ns: int
+    scale: float
+    ui: bool
+    preflight: bool
+    locust: list[str]
+
+
+def prepare(options: RunOptions) -> Order:
+    """Check the options against the plan, admit the targets, and count what will be sent.
+
+    Raises:
+        ReplayError: an option is wrong; InputError: the plan is; RefusedError: a target is forbidden;
+        IncompleteError: a target's name has no address.
+    """
+    plan = open_plan(named(options.plan, "."))
+    manifest = plan.manifest
+    if options.mode not in _MODES:
+        raise ReplayError(f"--mode {options.mode[:20]}: is none of {', '.join(_MODES)}.")
+    for argument in options.locust:
+        if argument.partition("=")[0] in _OURS:
+            raise ReplayError(f"{argument[:40]}: is set by 'replay run' itself. Leave it out behind '--'.")
+    unknown = [route for route in options.writes if route not in manifest.writes]
+    if unknown:
+        known = ", ".join(sorted(manifest.writes)) or "none"
+        raise ReplayError(f"--writes '{unknown[0][:80]}': the plan has no such write. Its writes: {known}.")
+    interlock = Interlock(manifest.origins, _allowed(Path(SETTINGS_NAME))).completed()
+    routing = assign([parse_target(text) for text in options.targets], manifest.hosts)
+    targets = [interlock.admit(target) for target in routing.targets]
+    found = survey(plan, {target.host for target in targets}, options.writes)
+    if not found.requests:
+        raise ReplayError(f"{plan.folder}: nothing is left to send. See 'replay run --dry-run' for what is left out.")
+    return _order(options, plan, interlock, targets, found)
+
+
+def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target], found: Survey) -> Order:
+    manifest = plan.manifest
+    at_once = manifest.lanes / manifest.captured_share
+    workers = options.processes or max(1, (os.cpu_count() or 1) // 2)
+    stages = parse_profile(options.profile) if options.profile else []
+    scale = stages[0].scale if stages else options.scale
+    users = max(1, round(scale * at_once))
+    stop_at_ns = round(duration_s(options.duration) * SECOND_NS) if options.duration else 0
+    if stages and not stop_at_ns:
+        stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)
+    plan_ns = round(manifest.duration_ns / options.speed)
+    schedule_ns = min(stop_at_ns, plan_ns) if stop_at_ns else plan_ns
+    warmup_ns = round(duration_s(options.warmup) * SECOND_NS) if options.warmup else 0
+    if warmup_ns >= schedule_ns:
+        raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
+    timeout_ns = round(duration_s(options.timeout) * SECOND_NS)
+    spec = RunSpec(
+        format=SPEC_FORMAT,
+        run_id=secrets.token_hex(6),
+        plan=str(plan.folder.resolve()),
+        plan_hash=manifest.hash,
+        out="",
+        targets=targets,
+        origins=list(interlock.origins),
+        allow=list(interlock.allow),
+        writes=options.writes,
+        headers=_headers(options.headers),
+        mode=options.mode,
+        speed=options.speed,
+        users=users,
+        users_at_once=at_once,
+        workers=workers,
+        stop_at_ns=stop_at_ns,
+        timeout_ns=timeout_ns,
+        first_byte_timeout_ns=timeout_ns,
+        connect_timeout_ns=min(10 * SECOND_NS, timeout_ns),
+        max_in_flight=options.max_in_flight,
+        insecure=options.insecure,
+        ca=str(Path(options.ca).resolve()) if options.ca else "",
+        breaker=_breaker(options.breaker),
+        profile=stages,
+    )
+    name = options.output or f"{plan.folder.name.removesuffix('.plan')}-{spec.run_id}"
+    folder = named(name, "runs")
+    if folder.exists():
+        raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
+    return Order(
+        plan=plan,
+        spec=spec,
+        survey=found,
+        folder=folder,
+        schedule_ns=schedule_ns,
+        warmup_ns=warmup_ns,
+        scale=users / at_once,
+        ui=options.ui,
+        preflight=options.preflight,
+        locust=options.locust,
+    )
+
+
+def _headers(texts: list[str]) -> dict[str, str]:
+    headers = {}
+    for text in texts:
+        name, _, source = text.partition("=")
+        variable = source.removeprefix("env:")
+        if not name or variable == source or not variable:
+            raise ReplayError(
+                "--header: write NAME=env:VARIABLE and export the variable; a value is never typed here."
+            )
+        if variable not in os.environ:
+            raise ReplayError(
+                f"--header {name[:60]}=env:{variable[:60]}: the environment has no such variable. Export it."
+            )
+        headers[name] = variable
+    return headers
+
+
+def _breaker(text: str) -> Breaker | None:
+    if text == "off":
+        return None
+    parts = text.split("/")
+    if len(parts) not in {2, 3}:
+        raise ReplayError(
+            f"--breaker '{text[:40]}': write SHARE/SECONDS as 50%/10s, 50%/10s/5s with a limit, or 'off'."
+        )
+    slower_than_ns = round(duration_s(parts[2]) * SECOND_NS) if len(parts) == 3 else 0
+    return Breaker(share(parts[0]), max(1, round(duration_s(parts[1]))), slower_than_ns)
+
+
+def _allowed(path: Path) -> list[str]:
+    """``[safety] allow`` of the settings file; empty where there is none."""
+    try:
+        settings = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}). Correct it: it may limit the targets."
+        ) from None
+    allow = settings.get("safety", {}).get("allow", [])
+    if not isinstance(allow, list) or not all(isinstance(entry, str) for entry in allow):
+        raise InputError(f"{path}: [safety] allow is no list of hosts, HOST:PORT, *.SUFFIX or networks.")
+    return allow

@@ -1,0 +1,139 @@
+"""Before the load: is the target there, and does it know the data that the plan asks for?"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from rich.table import Table
+
+from replay.cli.output import stderr
+from replay.errors import IncompleteError, ReplayError
+from replay.runs import Target
+from replay.runspec import Probed, Probes
+from replay.safety import parse_target
+
+ENOUGH = 0.9
+_CONNECT_S = 5.0
+
+
+def reach(targets: Iterable[Target], ca: str, insecure: bool) -> None:
+    """Open one connection to every target.
+
+    Raises:
+        IncompleteError: a target cannot be reached, or its certificate is not trusted.
+    """
+    for target in targets:
+        url = parse_target(target.url)
+        try:
+            with socket.create_connection((target.address, url.port), _CONNECT_S) as connection:
+                if url.scheme == "https":
+                    _context(ca, insecure).wrap_socket(connection, server_hostname=url.name).close()
+        except ssl.SSLCertVerificationError as error:
+            raise IncompleteError(
+                f"{target.url}: its certificate is not trusted ({error.verify_message}). Name its issuer with --ca."
+            ) from None
+        except OSError as error:
+            why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror or "no TLS"
+            raise IncompleteError(
+                f"{target.url}: cannot be reached at {target.address} ({why}). Is it running?"
+            ) from None
+
+
+def _context(ca: str, insecure: bool) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca or None)
+    except OSError:
+        raise ReplayError(f"--ca {ca}: holds no certificates. Name a PEM file.") from None
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCheck:
+    """What the preflight saw of one route."""
+
+    route: str
+    probes: int
+    hits: int
+    seen: str
+    """What came instead of the recorded status class."""
+    cure: str
+
+    @property
+    def share(self) -> float:
+        """Share of the probes that got the recorded status class."""
+        return self.hits / self.probes
+
+
+def probe(spec_path: Path, requests: list[int], environment: Mapping[str, str]) -> list[Probed]:
+    """Send the planned requests slowly, from an engine's process of its own, and return what came back."""
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtests.engine.preflight", str(spec_path)],
+        input=msgspec.json.encode(Probes(requests)),
+        env=dict(environment),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise IncompleteError(f"the preflight did not work ({done.stderr.decode(errors='replace').strip()[-200:]}).")
+    return [msgspec.json.decode(line, type=Probed) for line in done.stdout.splitlines()]
+
+
+def check(probed: Iterable[Probed]) -> list[RouteCheck]:
+    """The probes by route.
+
+    A route some of whose probes fail with 5xx or no answer, and others not, counts as reached: that is how a bad
+    build looks, and the run is there to judge it.
+    """
+    by_route: dict[str, list[Probed]] = {}
+    for one in probed:
+        by_route.setdefault(one.route, []).append(one)
+    return [_check_route(route, found) for route, found in by_route.items()]
+
+
+def _check_route(route: str, probed: list[Probed]) -> RouteCheck:
+    missed = [one for one in probed if one.status // 100 != one.expected // 100]
+    broken = [one for one in missed if one.status == 0 or one.status >= 500]
+    if len(missed) < len(probed):
+        missed = [one for one in missed if one not in broken]
+    first = missed[0] if missed else None
+    seen = "" if first is None else f"{first.status or first.error} for {first.expected}"
+    return RouteCheck(route, len(probed), len(probed) - len(missed), seen, "" if first is None else _cure(first))
+
+
+def _cure(probed: Probed) -> str:
+    if probed.status in {401, 403}:
+        return "staging wants credentials: --header Authorization=env:NAME, or leave the route out of the plan"
+    if probed.status in {404, 410}:
+        return "the data is not in staging: keep its ids in the policy and load them, or leave the route out"
+    if probed.status == 0 or probed.status >= 500:
+        return "the build fails every probe: see its log; --no-preflight has the run judge it as it is"
+    if 300 <= probed.status < 400:
+        return "staging redirects: is the host or the scheme another, or is a login missing?"
+    return "the answer differs in kind: is it the same service, and the same version of its interface?"
+
+
+def judge(checks: list[RouteCheck], requests: Mapping[str, int]) -> float:
+    """The share of the planned requests whose route answers as recorded, by what the probes say of each route."""
+    total = sum(requests.get(one.route, 0) for one in checks)
+    return sum(requests.get(one.route, 0) * one.share for one in checks) / total if total else 1.0
+
+
+def show(checks: list[RouteCheck], requests: Mapping[str, int]) -> None:
+    """Print the routes that did not answer as recorded, and the cure for each."""
+    table = Table("route", "requests", "probes ok", "seen", "cure", box=None, pad_edge=False)
+    for one in sorted(checks, key=lambda one: -requests.get(one.route, 0) * (1 - one.share)):
+        if one.hits < one.probes:
+            table.add_row(
+                one.route, f"{requests.get(one.route, 0):,}", f"{one.hits}/{one.probes}", one.seen, one.cure
+            )
+    stderr.print(table)

@@ -1,0 +1,123 @@
+"""Locust's processes as children of ``replay run``: a master and its workers, on loopback; none stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from replay.artefacts import create_private
+
+_LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class Child:
+    """One of Locust's processes, leader of a session of its own; its engine is in the same group."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+@dataclass(slots=True)
+class Locust:
+    """A master and its workers."""
+
+    children: list[Child] = field(default_factory=list)
+    web_url: str = ""
+
+    def ended(self) -> list[Child]:
+        """The children that have ended."""
+        return [child for child in self.children if child.process.poll() is not None]
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until all have ended, with their engines; False where some have not in time."""
+        deadline = time.monotonic() + seconds
+        while any(child.process.poll() is None or _group_lives(child) for child in self.children):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def end(self) -> None:
+        """End all of them: politely the master, which tells its workers; then each; then by force."""
+        for children in (self.children[:1], self.children):
+            for child in children:
+                if child.process.poll() is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        child.process.send_signal(signal.SIGTERM)
+            if self.wait(3.0):
+                break
+        for child in self.children:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.process.pid, signal.SIGKILL)
+            child.process.wait()
+            if child.process.stdin is not None:
+                child.process.stdin.close()
+
+
+def start_locust(
+    users: int, workers: int, host: str, ui: bool, extra: Sequence[str], environment: Mapping[str, str], logs: Path
+) -> Locust:
+    """Start a master and ``workers`` workers that begin ``users`` users at once; ``logs`` takes what they say."""
+    port, web_port = _free_port(), _free_port() if ui else 0
+    common = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--loglevel", "INFO"]
+    master = [
+        *common,
+        *("--master", "--master-bind-host", _LOOPBACK, "--master-bind-port", str(port)),
+        *("--expect-workers", str(workers), "--host", host, "-u", str(users), "-r", str(max(users, 1))),
+        *("--exit-code-on-error", "0", "--only-summary"),
+        *(("--web-host", _LOOPBACK, "--web-port", str(web_port), "--autostart") if ui else ("--headless",)),
+        *extra,
+    ]
+    worker = [*common, "--worker", "--master-host", _LOOPBACK, "--master-port", str(port)]
+    found = Locust(web_url=f"http://{_LOOPBACK}:{web_port}" if ui else "")
+    try:
+        found.children.append(_start("master", master, environment, logs))
+        for number in range(workers):
+            found.children.append(_start(f"worker-{number}", worker, environment, logs))
+    except BaseException:
+        found.end()
+        raise
+    return found
+
+
+def _start(name: str, command: list[str], environment: Mapping[str, str], logs: Path) -> Child:
+    log = create_private(logs / f"{name}.log")
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # held open: its end tells the child that we are gone
+            stdout=log,
+            stderr=log,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    return Child(name, process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _group_lives(child: Child) -> bool:
+    try:
+        os.killpg(child.process.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return False
+    return True

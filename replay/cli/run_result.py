@@ -1,0 +1,134 @@
+"""Performs a prepared run: preflight, Locust, and the run's folder with samples and manifest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from replay.artefacts import new_folder, versions, write_manifest
+from replay.cli import run_preflight
+from replay.cli.output import progress
+from replay.cli.run_order import Order
+from replay.cli.run_processes import start_locust
+from replay.cli.run_watch import Watch, watch
+from replay.errors import ReplayError
+from replay.journal import journal_path
+from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
+from replay.runspec import SPEC_VARIABLE, write_spec
+from replay.samples import compact
+
+LOGS_NAME = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A run on disk."""
+
+    folder: Path
+    manifest: RunManifest
+
+
+def perform(order: Order) -> Done:
+    """Run ``order``. A run that did not complete is kept too, and its manifest says why.
+
+    Raises:
+        IncompleteError: the target cannot be reached.
+        ReplayError: the preflight found that staging lacks the plan's data.
+        RefusedError: Locust was given another host.
+    """
+    spec = order.spec
+    run_preflight.reach(spec.targets, spec.ca, spec.insecure)
+    with new_folder(order.folder) as part:
+        spec = msgspec.structs.replace(spec, out=str(part.resolve()))
+        logs = part / LOGS_NAME
+        logs.mkdir(mode=0o700)
+        spec_path = write_spec(part, spec)
+        environment = os.environ | {SPEC_VARIABLE: str(spec_path.resolve()), "PYTHONPATH": _path()}
+        preflight = _preflight(order, spec_path, environment)
+        progress(
+            f"Replaying {order.survey.requests:,} requests of production ×{order.scale:g} over "
+            f"{order.schedule_ns / 1e9:,.0f} s against {', '.join(target.url for target in spec.targets)}."
+        )
+        locust = start_locust(
+            spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs
+        )
+        if locust.web_url:
+            progress(f"Locust's page is at {locust.web_url}")
+        seen = watch(locust, part, spec.workers)
+        spec_path.unlink()
+        manifest = _manifest(order, seen, compact(part), preflight)
+        for worker in range(spec.workers):
+            journal_path(part, worker).unlink(missing_ok=True)
+        write_manifest(part / MANIFEST_NAME, manifest)
+    return Done(order.folder, manifest)
+
+
+def _preflight(order: Order, spec_path: Path, environment: dict[str, str]) -> str:
+    probes = order.survey.probes
+    if not order.preflight:
+        return "overridden"
+    if not probes:
+        return "skipped"
+    progress(f"Preflight: {len(probes)} requests, {len(order.survey.routes)} routes, at most ten a second.")
+    checks = run_preflight.check(run_preflight.probe(spec_path, probes, environment))
+    reached = run_preflight.judge(checks, order.survey.routes)
+    if reached >= run_preflight.ENOUGH:
+        return "passed"
+    run_preflight.show(checks, order.survey.routes)
+    raise ReplayError(
+        f"{reached:.0%} of the plan gets the recorded status class; {run_preflight.ENOUGH:.0%} are needed. "
+        "Follow the cures above, or replay all the same with --no-preflight."
+    )
+
+
+def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunManifest:
+    plan, spec = order.plan.manifest, order.spec
+    ends = seen.ends.values()
+    left_out = dict(plan.left_out)
+    for reason, count in order.survey.left_out.items():
+        left_out[reason] = left_out.get(reason, 0) + count
+    at_ns = max(
+        (end.at_ns for end in ends), default=max((tick.tick.second for tick in seen.ticks), default=0) * 10**9
+    )
+    # An engine that was lost says no total; its last ticks say how much had become due.
+    due = sum(tick.tick.due for tick in seen.ticks if tick.tick.worker not in seen.ends)
+    return RunManifest(
+        format=RUN_FORMAT,
+        kind="load",
+        name=order.folder.name,
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+        capture_id=",".join(plan.capture_ids),
+        plan_hash=plan.hash,
+        templates=plan.templates,
+        captured_share=plan.captured_share,
+        duration_ns=order.schedule_ns,
+        warmup_ns=order.warmup_ns,
+        scale=order.scale,
+        speed=spec.speed,
+        mode=spec.mode,
+        workers=spec.workers,
+        targets=list(spec.targets),
+        requests=samples,
+        planned=sum(end.planned for end in ends) + due,
+        production_requests=plan.production_requests,
+        left_out=left_out,
+        lost_samples=sum(end.lost for end in ends),
+        lost_workers=seen.lost_workers,
+        ended=seen.ended,
+        ended_reason=seen.reason,
+        ended_at_ns=at_ns,
+        preflight=preflight,
+        ticks=[tick.tick for tick in seen.ticks],
+    )
+
+
+def _path() -> str:
+    # Locust's processes import loadtests and replay from where this program was imported.
+    here = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH", "")])]) if here in sys.path else here

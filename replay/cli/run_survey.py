@@ -1,0 +1,74 @@
+"""What a run would send: counted over the plan's columns, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from replay.plan.store import Plan
+from replay.safety import SAFE_METHODS, may_send
+
+PROBES_A_ROUTE = 3
+
+
+@dataclass(slots=True)
+class Survey:
+    """Counts of a plan's requests under a run's targets and writes."""
+
+    routes: dict[str, int] = field(default_factory=dict)
+    """Requests that are sent, by route."""
+    hosts: dict[str, int] = field(default_factory=dict)
+    """Requests that are sent, by host."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Requests of the plan that are not sent, by reason."""
+    probes: list[int] = field(default_factory=list)
+    """The rows that the preflight sends: the first three a route that are safe and had an answer."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that are sent, at production ×1."""
+        return sum(self.routes.values())
+
+
+def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Survey:
+    """Count ``plan`` for a run that sends only to ``hosts``, and only safe methods and ``writes``."""
+    found = Survey()
+    probed: dict[str, int] = {}
+    for batch in plan.batches():
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        named = [_indices(columns[name]) for name in ("host", "method", "route")]
+        groups, group_of, counts = np.unique(np.stack(named, axis=1), axis=0, return_inverse=True, return_counts=True)
+        names = [columns[name].dictionary.to_pylist() for name in ("host", "method", "route")]
+        status, request = _values(columns["expected_status"], np.int32), _values(columns["request"], np.int64)
+        for number, (group, count) in enumerate(zip(groups.tolist(), counts.tolist(), strict=True)):
+            host, method, route = (names[column][index] for column, index in enumerate(group))
+            if host not in hosts:
+                _add(found.left_out, "no --target for the host", count)
+            elif not may_send(method, route, writes):
+                _add(found.left_out, "a write without --writes", count)
+            else:
+                _add(found.routes, route, count)
+                _add(found.hosts, host, count)
+                wanted = PROBES_A_ROUTE - probed.get(route, 0)
+                if wanted and method in SAFE_METHODS:
+                    rows = request[(group_of.ravel() == number) & (status > 0)][:wanted].tolist()
+                    probed[route] = probed.get(route, 0) + len(rows)
+                    found.probes += rows
+    return found
+
+
+def _add(counts: dict[str, int], key: str, count: int) -> None:
+    counts[key] = counts.get(key, 0) + count
+
+
+def _values(column: pa.Array, kind: type[np.generic]) -> np.ndarray[Any, Any]:
+    values: np.ndarray[Any, Any] = np.frombuffer(column.buffers()[1], kind)
+    return values[column.offset : column.offset + len(column)]
+
+
+def _indices(column: pa.DictionaryArray) -> np.ndarray[Any, Any]:
+    return _values(column.indices, np.int32)

@@ -1,0 +1,104 @@
+"""What a run is told to do: written by the command line, read by Locust's processes and their engines.
+
+It lives in the run's unfinished folder and goes with the run's end. It names the environment variables that hold
+header values; the values themselves never reach a file, an argument list or a log.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from replay.artefacts import read_manifest, write_manifest
+from replay.capture.manifest import Origin
+from replay.runs import Target
+
+SPEC_FORMAT = "runspec/1"
+SPEC_NAME = "spec.json"
+SPEC_VARIABLE = "DRESS_REHEARSAL_SPEC"
+"""The environment variable that tells Locust's processes where the spec is."""
+
+SECOND_NS = 1_000_000_000
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """Ends the run when, for ``seconds`` on end, more than ``share`` of the answers fail or are too slow."""
+
+    share: float = 0.5
+    seconds: int = 10
+    slower_than_ns: int = 0
+    """Answers slower than this count as failed; 0: no limit."""
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A part of a load profile: from the scale before to ``scale``, within ``seconds`` (0: at once)."""
+
+    scale: float
+    seconds: float
+
+
+class RunSpec(msgspec.Struct, frozen=True):
+    """One run, in full."""
+
+    format: str
+    run_id: str
+    plan: str
+    """Path of the plan's folder."""
+    plan_hash: str
+    out: str
+    """Path of the folder that samples and journals are written to."""
+    targets: list[Target]
+    origins: list[Origin]
+    allow: list[str] = []
+    writes: list[str] = []
+    """Routes whose requests are sent although their method is not safe."""
+    headers: dict[str, str] = {}
+    """Header name → environment variable that holds its value."""
+    mode: str = "causal"
+    """``causal``, ``open`` or ``closed``."""
+    speed: float = 1.0
+    users: int = 100
+    """Lanes at the start; a profile may change them."""
+    users_at_once: float = 100.0
+    """Lanes of production ×1."""
+    workers: int = 1
+    stop_at_ns: int = 0
+    """End of the schedule on the run clock; 0: the plan's own end."""
+    timeout_ns: int = 30 * SECOND_NS
+    """From the moment that the engine was free to send, to the last byte."""
+    first_byte_timeout_ns: int = 30 * SECOND_NS
+    connect_timeout_ns: int = 10 * SECOND_NS
+    max_in_flight: int = 10_000
+    """Ceiling of each worker; requests above it are not sent and recorded as ``ceiling``."""
+    insecure: bool = False
+    ca: str = ""
+    breaker: Breaker | None = Breaker()
+    profile: list[Stage] = []
+
+
+def write_spec(folder: Path, spec: RunSpec) -> Path:
+    """Write ``spec`` into ``folder`` (0600) and return its path."""
+    path = folder / SPEC_NAME
+    write_manifest(path, spec)
+    return path
+
+
+def read_spec(path: Path) -> RunSpec:
+    """The spec in ``path``; raises InputError where it is none."""
+    return read_manifest(path, RunSpec, SPEC_FORMAT)
+
+
+class Probes(msgspec.Struct, frozen=True):
+    """The rows of the plan that the preflight sends."""
+
+    requests: list[int]
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What came back for one of them."""
+
+    route: str
+    expected: int
+    status: int
+    error: str
