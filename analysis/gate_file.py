@@ -27,7 +27,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """A table of the file; an unknown key in it is an error."""
 
 
-class Margins(_Table):
+class Margins(_Table, frozen=True, kw_only=True):
     """How much worse the candidate may be: the larger of the relative and the absolute margin counts."""
 
     relative: NotNegative = 0.10
@@ -38,7 +38,7 @@ class Margins(_Table):
     """By how much the share of failed requests may rise: 0.005 is half a percentage point."""
 
 
-class Override(_Table):
+class Override(_Table, frozen=True, kw_only=True):
     """Margins of one route, of one quantile, or of one quantile of one route, instead of ``[margins]``."""
 
     route: str = ""
@@ -50,7 +50,7 @@ class Override(_Table):
     errors: Share | None = None
 
 
-class Slo(_Table):
+class Slo(_Table, frozen=True, kw_only=True):
     """A limit that stands whatever the baseline took."""
 
     route: str
@@ -58,14 +58,14 @@ class Slo(_Table):
     max_ms: Positive
 
 
-class Budget(_Table):
+class Budget(_Table, frozen=True, kw_only=True):
     """The largest share of failed requests that a route may have, whatever the baseline had."""
 
     route: str
     max_error_rate: Share
 
 
-class ValidityLimits(_Table):
+class ValidityLimits(_Table, frozen=True, kw_only=True):
     """When the generator's own state makes a run INVALID."""
 
     max_lag_ms: Positive = 10.0
@@ -88,14 +88,14 @@ class ValidityLimits(_Table):
     """Total-variation distance of the traffic mixes over the routes that both runs have."""
 
 
-class Gate(_Table):
+class Gate(_Table, frozen=True, kw_only=True):
     """The whole file."""
 
     format: str = "gate/1"
     routes: list[str] = []
     """The gated routes; [] gates the busiest routes of the baseline that can be judged, at most ``max_routes``."""
     max_routes: Annotated[int, msgspec.Meta(ge=1)] = 20
-    quantiles: list[Quantile] = [0.5, 0.95]
+    quantiles: list[Quantile] = msgspec.field(default_factory=lambda: [0.5, 0.95])
     total: bool = True
     """Gate all judged routes together too, standardised to the baseline's mix."""
     alpha: Annotated[float, msgspec.Meta(ge=0.001, le=0.2)] = 0.05
@@ -111,11 +111,11 @@ class Gate(_Table):
     max_miss: Share = 0.02
     gate_on: str = "baseline"
     """``baseline`` or ``reference``: against which of the two the gate judges where ``--reference`` is given."""
-    margins: Margins = Margins()
+    margins: Margins = msgspec.field(default_factory=Margins)
     overrides: list[Override] = []
     slos: list[Slo] = []
     budgets: list[Budget] = []
-    validity: ValidityLimits = ValidityLimits()
+    validity: ValidityLimits = msgspec.field(default_factory=ValidityLimits)
 
     def margins_of(self, route: str, quantile: float | None = None) -> Margins:
         """The margins that hold for a route and quantile; a later override wins over an earlier one."""

@@ -1,0 +1,243 @@
+"""What a gate claims about a candidate, each claim with its evidence.
+
+A claim is a difference and a margin. Whether it holds is for ``judge`` to say, since Holm's step-down has to see all
+of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.compare import Comparison, ErrorRow, QuantileRow, RouteComparison
+from analysis.gate_file import Budget, Gate, Slo
+from analysis.interval import Difference, limit, share_limit
+from analysis.rows import change
+from analysis.verdict import Claim, State
+from analysis.words import between, milliseconds, percent, points, quantile, signed, times
+
+MIN_SHARE = 0.01
+"""Routes below this share of the baseline's requests are not gated unless the gate names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidacy:
+    """A claim that waits for its state."""
+
+    claim: Claim
+    difference: Difference | None
+    """None: there is nothing to test, and the claim stays unjudged."""
+    margin: float
+    """On the scale of ``difference``."""
+    is_required: bool
+    """Whether READY needs it proved; false where a route that the gate did not name cannot be judged."""
+
+
+def gated_routes(comparison: Comparison, gate: Gate) -> list[str]:
+    """The routes that the gate names, or else the busiest of the baseline that were replayed."""
+    if gate.routes:
+        return list(gate.routes)
+    total = comparison.baseline.n or 1
+    busy = [name for name in comparison.judged if comparison.baseline.routes[name].n >= MIN_SHARE * total]
+    return busy[: gate.max_routes]
+
+
+def claims(comparison: Comparison, gate: Gate) -> list[Candidacy]:
+    """Every claim of the gate: latency and errors of each gated route and of the total, SLOs and budgets."""
+    found: list[Candidacy] = []
+    for name in gated_routes(comparison, gate):
+        why = unjudged(comparison, gate, name)
+        if why:
+            found.append(_not_asked("latency", name, None, why, is_required=bool(gate.routes)))
+        else:
+            found += _of_route(comparison.routes[name], gate, is_required=bool(gate.routes))
+    if gate.total and comparison.total:
+        found += _of_route(comparison.total, gate, is_required=True)
+    found += [_slo(comparison, gate, slo) for slo in gate.slos]
+    found += [_budget(comparison, gate, budget) for budget in gate.budgets]
+    return found
+
+
+def unjudged(comparison: Comparison, gate: Gate, route: str) -> str:
+    """Why a route cannot be judged; '' where it can."""
+    if route not in comparison.baseline.routes:
+        return "the baseline has no such request in the judged part"
+    if route not in comparison.routes:
+        return "it was not replayed"
+    share = comparison.candidate.routes[route].miss_share
+    if share > gate.max_miss:
+        return (
+            f"{percent(share)} of its answers were of another status class than recorded "
+            f"(at most {percent(gate.max_miss)})"
+        )
+    return ""
+
+
+def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Iterator[Candidacy]:
+    for p in gate.quantiles:
+        row = route.response.get(p)
+        if row is None:
+            # The error claim speaks for a route without a success; a baseline without one has nothing to compare.
+            yield _not_asked("latency", route.route, p, "no request of it succeeded", is_required=False)
+        elif not row.is_enough(gate.alpha):
+            why = f"too few requests for {quantile(p)}: {_few(row)}"
+            yield _not_asked("latency", route.route, p, why, is_required=is_required)
+        else:
+            yield _latency(route.route, row, gate)
+    yield _errors(route.route, route.errors["any error"], _worst_class(route), gate)
+
+
+def _few(row: QuantileRow) -> str:
+    fewer = min((row.baseline, row.candidate), key=lambda estimate: estimate.n_eff)
+    which = "baseline" if fewer is row.baseline else "candidate"
+    return f"{fewer.n:.0f} in the {which}, worth {fewer.n_eff:.0f} independent ones"
+
+
+def _latency(route: str, row: QuantileRow, gate: Gate) -> Candidacy:
+    margins = gate.margins_of(route, row.p)
+    base_ms, mine_ms = row.baseline.value_ns / 1e6, row.candidate.value_ns / 1e6
+    margin = max(margins.relative, margins.absolute_ms / base_ms)
+    difference = row.difference
+    lower, upper = difference.lower_at(gate.alpha), difference.upper_at(gate.alpha)
+    longer = difference.runs_longer(math.log1p(margin), gate.alpha)
+    claim = Claim(
+        kind="latency",
+        route=route,
+        quantile=row.p,
+        state=State.OPEN,
+        sentence=(
+            f"{route} {quantile(row.p)}: {milliseconds(base_ms)} → {milliseconds(mine_ms)}, {signed(row.ratio - 1)} "
+            f"({between(change(lower), change(upper))}), margin {percent(margin)}"
+        ),
+        baseline=base_ms,
+        candidate=mine_ms,
+        change=row.ratio - 1,
+        lower=change(lower),
+        upper=change(upper),
+        margin=margin,
+        n=round(row.candidate.n),
+        n_eff=round(min(row.baseline.n_eff, row.candidate.n_eff)),
+        design_effect=_finite(max(row.baseline.design_effect, row.candidate.design_effect)),
+        detectable=change(difference.detectable(gate.alpha)),
+        runs_longer=_finite(longer),
+        p_worse=difference.p_above(math.log1p(margin)),
+    )
+    return Candidacy(claim, difference, math.log1p(margin), is_required=True)
+
+
+def _errors(route: str, row: ErrorRow, worst: str, gate: Gate) -> Candidacy:
+    margin = gate.margins_of(route).errors
+    lower, upper = row.difference.lower_at(gate.alpha), row.difference.upper_at(gate.alpha)
+    kind = f" (mostly {worst})" if worst else ""
+    claim = Claim(
+        kind="errors",
+        route=route,
+        quantile=None,
+        state=State.OPEN,
+        sentence=(
+            f"{route} failed in {percent(row.candidate.share)} of requests{kind}, before in "
+            f"{percent(row.baseline.share)}: {points(lower)} … {points(upper)}, margin {points(margin)}"
+        ),
+        baseline=row.baseline.share,
+        candidate=row.candidate.share,
+        change=row.difference.estimate,
+        lower=lower,
+        upper=upper,
+        margin=margin,
+        n=round(row.candidate.n),
+        n_eff=round(row.candidate.n / row.candidate.design_effect),
+        design_effect=row.candidate.design_effect,
+        detectable=row.difference.detectable(gate.alpha),
+        p_worse=row.difference.p_above(margin),
+    )
+    return Candidacy(claim, row.difference, margin, is_required=True)
+
+
+def _worst_class(route: RouteComparison) -> str:
+    classes = [row for name, row in route.errors.items() if name != "any error"]
+    worst = max(classes, key=lambda row: row.difference.estimate)
+    return worst.name if worst.candidate.count else ""
+
+
+def _slo(comparison: Comparison, gate: Gate, slo: Slo) -> Candidacy:
+    why = unjudged(comparison, gate, slo.route)
+    row = None if why else comparison.routes[slo.route].response.get(slo.quantile)
+    if row is None:
+        return _not_asked("slo", slo.route, slo.quantile, why or "no request of it succeeded", is_required=True)
+    if not row.candidate.is_enough(gate.alpha):
+        why = f"too few requests for {quantile(slo.quantile)}: {_few(row)}"
+        return _not_asked("slo", slo.route, slo.quantile, why, is_required=True)
+    bounds = limit(row.candidate, comparison.noise)
+    margin = math.log(slo.max_ms * 1e6)
+    measured = row.candidate.value_ns / 1e6
+    low, high = (_finite(math.exp(log) / 1e6) for log in (bounds.lower_at(gate.alpha), bounds.upper_at(gate.alpha)))
+    claim = Claim(
+        kind="slo",
+        route=slo.route,
+        quantile=slo.quantile,
+        state=State.OPEN,
+        sentence=(
+            f"{slo.route} {quantile(slo.quantile)}: {milliseconds(measured)} "
+            f"({milliseconds(low or 0.0)} … {'no upper bound' if high is None else milliseconds(high)}), "
+            f"limit {milliseconds(slo.max_ms)}"
+        ),
+        candidate=measured,
+        lower=low,
+        upper=high,
+        margin=slo.max_ms,
+        n=round(row.candidate.n),
+        n_eff=round(row.candidate.n_eff),
+        design_effect=_finite(row.candidate.design_effect),
+        p_worse=bounds.p_above(margin),
+    )
+    return Candidacy(claim, bounds, margin, is_required=True)
+
+
+def _budget(comparison: Comparison, gate: Gate, budget: Budget) -> Candidacy:
+    why = unjudged(comparison, gate, budget.route)
+    if why:
+        return _not_asked("budget", budget.route, None, why, is_required=True)
+    measured = comparison.routes[budget.route].errors["any error"].candidate
+    bounds = share_limit(measured)
+    low, high = bounds.lower_at(gate.alpha), bounds.upper_at(gate.alpha)
+    claim = Claim(
+        kind="budget",
+        route=budget.route,
+        quantile=None,
+        state=State.OPEN,
+        sentence=(
+            f"{budget.route} failed in {percent(measured.share)} of requests "
+            f"({percent(low)} … {percent(high)}), budget {percent(budget.max_error_rate)}"
+        ),
+        candidate=measured.share,
+        lower=low,
+        upper=high,
+        margin=budget.max_error_rate,
+        n=round(measured.n),
+        n_eff=round(measured.n / measured.design_effect),
+        design_effect=measured.design_effect,
+        p_worse=bounds.p_above(budget.max_error_rate),
+    )
+    return Candidacy(claim, bounds, budget.max_error_rate, is_required=True)
+
+
+def _not_asked(kind: str, route: str, p: float | None, why: str, *, is_required: bool) -> Candidacy:
+    what = route if p is None else f"{route} {quantile(p)}"
+    claim = Claim(kind=kind, route=route, quantile=p, state=State.UNJUDGED, sentence=f"{what} was not judged: {why}")
+    return Candidacy(claim, None, 0.0, is_required)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def advice(claim: Claim) -> str:
+    """What would settle an open latency claim, in words; '' where there is nothing to say."""
+    if claim.kind != "latency" or claim.state is not State.OPEN:
+        return ""
+    if claim.change is not None and claim.margin is not None and claim.change > claim.margin / 2:
+        return "it lies near its margin: look at it, or repeat the run"
+    if claim.runs_longer is None:
+        return "run-to-run noise alone is too large for the margin: repeat the run, or measure the noise by A/A runs"
+    return f"about {times(max(1.1, claim.runs_longer))} the length would decide"

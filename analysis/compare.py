@@ -1,0 +1,285 @@
+"""Two runs beside each other: latency quantiles, failures, misses and traffic mix, each difference with its interval.
+
+Nothing is judged here. ``compare`` answers how far apart the runs are and how well that is known; ``judge`` says what
+it means for a release.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.histogram import Floats, Histogram, merged
+from analysis.interval import (
+    Difference,
+    Proportion,
+    paired,
+    proportion,
+    share_difference,
+    unpaired,
+)
+from analysis.samples import ArtefactError, Run, check_comparable
+from analysis.tally import (
+    BROKEN,
+    CEILING,
+    CONNECT,
+    COUNTED,
+    ERRORS,
+    SERVER,
+    TIMEOUT,
+    RouteTally,
+    Tally,
+    Window,
+    tally,
+)
+from analysis.variance import NU, QuantileEstimate, estimate_quantile
+
+TOTAL = "all routes"
+"""Name of the total over all judged routes, standardised to the baseline's mix."""
+QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
+"""Quantiles that are compared in any case; a gate may name others."""
+ERROR_CLASSES: dict[str, tuple[int, ...]] = {
+    "any error": ERRORS,
+    "5xx": (SERVER,),
+    "timeout": (TIMEOUT,),
+    "connect": (CONNECT,),
+    "reset, protocol, TLS": (BROKEN,),
+    "no free slot": (CEILING,),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantileRow:
+    """One quantile of one route in both runs."""
+
+    p: float
+    baseline: QuantileEstimate
+    candidate: QuantileEstimate
+    difference: Difference
+    """ln(candidate / baseline)."""
+
+    @property
+    def ratio(self) -> float:
+        """Candidate over baseline."""
+        return math.exp(self.difference.estimate)
+
+    def is_enough(self, alpha: float) -> bool:
+        """Whether both runs hold enough to judge this quantile at all."""
+        return self.baseline.is_enough(alpha) and self.candidate.is_enough(alpha)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ErrorRow:
+    """One class of failure of one route in both runs."""
+
+    name: str
+    baseline: Proportion
+    candidate: Proportion
+    difference: Difference
+    """Share of the candidate less share of the baseline."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouteComparison:
+    """One route in both runs; ``response`` and ``service`` are empty where a run has no success of it."""
+
+    route: str
+    baseline: RouteTally
+    candidate: RouteTally
+    response: dict[float, QuantileRow]
+    service: dict[float, QuantileRow]
+    errors: dict[str, ErrorRow]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Two runs compared."""
+
+    baseline: Tally
+    candidate: Tally
+    routes: dict[str, RouteComparison]
+    """Routes that both runs have, the busiest of the baseline first."""
+    total: RouteComparison | None
+    """Over all judged routes, the candidate weighted to the baseline's mix."""
+    judged: list[str]
+    """Routes whose misses are few enough to judge."""
+    judged_share: float
+    """Share of the baseline's requests that were on judged routes."""
+    mix_distance: float
+    """Total-variation distance of the traffic mixes over the routes that both runs have, 0 … 1."""
+    is_paired: bool
+    noise: float
+    """Standard deviation of run-to-run noise of one run, on the log scale, that entered every interval."""
+
+
+def compare(
+    baseline: Run,
+    candidate: Run,
+    *,
+    slice_s: float = 5.0,
+    quantiles: Sequence[float] = QUANTILES,
+    run_noise: float = 0.03,
+    max_miss: float = 0.02,
+) -> Comparison:
+    """Compare ``candidate`` with ``baseline``.
+
+    Args:
+        slice_s: length of a slice of time in seconds.
+        quantiles: those to compare.
+        run_noise: relative spread between two runs of one build, assumed or learned.
+        max_miss: routes with a larger share of misses are left out of the total and of the judged share.
+
+    Raises:
+        ArtefactError: the runs cannot be compared, or one of them has no whole slice.
+    """
+    check_comparable(baseline, candidate)
+    of_baseline, of_candidate, is_paired = windows(baseline, candidate, slice_s)
+    return compare_tallies(
+        tally(baseline, of_baseline),
+        tally(candidate, of_candidate),
+        is_paired=is_paired,
+        quantiles=quantiles,
+        run_noise=run_noise,
+        max_miss=max_miss,
+    )
+
+
+def compare_tallies(
+    a: Tally,
+    b: Tally,
+    *,
+    is_paired: bool,
+    quantiles: Sequence[float] = QUANTILES,
+    run_noise: float = 0.03,
+    max_miss: float = 0.02,
+) -> Comparison:
+    """Compare two counted runs; see ``compare``."""
+    noise = run_noise * math.sqrt(2)
+    common = [name for name, part in a.routes.items() if name in b.routes and part.n and b.routes[name].n]
+    common.sort(key=lambda name: (-a.routes[name].n, name))
+    routes = {name: _compare_route(a.routes[name], b.routes[name], quantiles, noise, is_paired) for name in common}
+    judged = [name for name in common if b.routes[name].miss_share <= max_miss]
+    total_a, total_b = _standardised(a, b, judged)
+    return Comparison(
+        baseline=a,
+        candidate=b,
+        routes=routes,
+        total=_compare_route(total_a, total_b, quantiles, noise, is_paired) if total_a and total_b else None,
+        judged=judged,
+        judged_share=sum(a.routes[name].n for name in judged) / a.n if a.n else 0.0,
+        mix_distance=_mix_distance(a, b, common),
+        is_paired=is_paired,
+        noise=run_noise,
+    )
+
+
+def windows(baseline: Run, candidate: Run, slice_s: float) -> tuple[Window, Window, bool]:
+    """The judged window of each run, and whether their slices cover the same part of one schedule.
+
+    A candidate's window is warmup ≤ intended < duration, cut at the run's early end (but at least one slice). Where
+    both runs follow one schedule, the baseline's window is the same part of it, in its own pace; otherwise it is the
+    baseline's whole.
+
+    Raises:
+        ArtefactError: a run is shorter than one slice.
+    """
+    a, b = baseline.manifest, candidate.manifest
+    if baseline.is_production:
+        is_paired = a.capture_id == b.capture_id and b.capture_id != ""
+    else:
+        is_paired = a.plan_hash == b.plan_hash and b.plan_hash != "" and a.speed == b.speed
+    start_b, end_b = b.warmup_ns, min(b.duration_ns, b.ended_at_ns or b.duration_ns)
+    start_a, end_a = a.warmup_ns, min(a.duration_ns, a.ended_at_ns or a.duration_ns)
+    slice_b = round(slice_s * 1e9)
+    slice_a = slice_b
+    if is_paired:
+        pace = 1.0 if not baseline.is_production else b.speed
+        slice_a = round(slice_b * pace)
+        start_b = max(start_b, round(start_a / pace))
+        start_a = round(start_b * pace)
+    if b.ended != "complete" and end_b - start_b < slice_b:
+        start_a, start_b, end_b = 0, 0, slice_b  # it broke down at once: that much is to be seen
+    count_a, count_b = (end_a - start_a) // slice_a, (end_b - start_b) // slice_b
+    if is_paired:
+        count_a = count_b = min(count_a, count_b)
+    for run, count, length in ((baseline, count_a, slice_a), (candidate, count_b, slice_b)):
+        if count < 1:
+            raise ArtefactError(
+                f"{run.folder}: its judged part is shorter than one slice of {length / 1e9:g} s. "
+                "Make a longer run, or lower the warm-up or slice_s."
+            )
+    return Window(start_a, slice_a, count_a), Window(start_b, slice_b, count_b), is_paired
+
+
+def _compare_route(
+    a: RouteTally, b: RouteTally, quantiles: Sequence[float], noise: float, is_paired: bool
+) -> RouteComparison:
+    return RouteComparison(
+        route=a.route,
+        baseline=a,
+        candidate=b,
+        response=_quantiles(a.response, b.response, quantiles, noise, is_paired),
+        service=_quantiles(a.service, b.service, quantiles, noise, is_paired),
+        errors={name: _errors(name, a, b, classes) for name, classes in ERROR_CLASSES.items()},
+    )
+
+
+def _quantiles(
+    a: Histogram, b: Histogram, quantiles: Sequence[float], noise: float, is_paired: bool
+) -> dict[float, QuantileRow]:
+    if not a.n or not b.n:
+        return {}
+    found: dict[float, QuantileRow] = {}
+    for p in quantiles:
+        of_a, of_b = estimate_quantile(a, p), estimate_quantile(b, p)
+        pair = is_paired and a.slices == b.slices > 2 * NU and _is_smooth(of_a) and _is_smooth(of_b)
+        found[p] = QuantileRow(p, of_a, of_b, (paired if pair else unpaired)(of_a, of_b, noise))
+    return found
+
+
+def _is_smooth(estimate: QuantileEstimate) -> bool:
+    """Whether enough lies beyond the quantile for its slope to mean something; else the wider interval is used."""
+    return estimate.n_eff * min(estimate.p, 1 - estimate.p) >= 10
+
+
+def _errors(name: str, a: RouteTally, b: RouteTally, classes: tuple[int, ...]) -> ErrorRow:
+    of_a, of_b = (_proportion(route, classes) for route in (a, b))
+    return ErrorRow(name, of_a, of_b, share_difference(of_a, of_b))
+
+
+def _proportion(route: RouteTally, classes: tuple[int, ...]) -> Proportion:
+    return proportion(_per_slice(route.outcomes, classes), _per_slice(route.outcomes, COUNTED))
+
+
+def _per_slice(outcomes: Histogram, classes: Sequence[int]) -> Floats:
+    weights = outcomes.by_cell() * 0
+    weights[list(classes)] = 1
+    return outcomes.by_slice(weights)
+
+
+def _standardised(a: Tally, b: Tally, judged: Sequence[str]) -> tuple[RouteTally | None, RouteTally | None]:
+    """Both totals over the judged routes, the candidate's routes weighted to the baseline's shares."""
+    if not judged:
+        return None, None
+    n_a, n_b = (sum(run.routes[name].n for name in judged) for run in (a, b))
+    weight = {name: (a.routes[name].n / n_a) / (b.routes[name].n / n_b) for name in judged}
+    return _sum(dict.fromkeys(judged, 1.0), a), _sum(weight, b)
+
+
+def _sum(weights: dict[str, float], run: Tally) -> RouteTally:
+    parts = [(run.routes[name], weight) for name, weight in weights.items()]
+    return RouteTally(
+        route=TOTAL,
+        response=merged([part.response.scaled(weight) for part, weight in parts]),
+        service=merged([part.service.scaled(weight) for part, weight in parts]),
+        failed=merged([part.failed.scaled(weight) for part, weight in parts]),
+        outcomes=merged([part.outcomes.scaled(weight) for part, weight in parts]),
+    )
+
+
+def _mix_distance(a: Tally, b: Tally, common: Sequence[str]) -> float:
+    n_a, n_b = (sum(run.routes[name].n for name in common) for run in (a, b))
+    if not n_a or not n_b:
+        return 0.0
+    return 0.5 * sum(abs(a.routes[name].n / n_a - b.routes[name].n / n_b) for name in common)

@@ -1,0 +1,206 @@
+"""From a comparison to one of four words: READY, NOT READY, INCONCLUSIVE or INVALID.
+
+READY is an intersection-union claim: every gated change is proved to stay below its margin, each at alpha, and no
+correction is needed (Berger 1982). NOT READY is a union: some change is proved to exceed its margin after Holm's
+correction, a limit is provably broken, or the build broke down. INVALID, which only the generator can earn, beats
+all. What is neither proved nor disproved is INCONCLUSIVE, never a silent pass.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+
+from analysis.claims import Candidacy, advice, claims, gated_routes, unjudged
+from analysis.compare import TOTAL, Comparison
+from analysis.gate_file import Gate
+from analysis.multiplicity import benjamini_hochberg, holm
+from analysis.rows import change, route_rows, run_row
+from analysis.tally import CONNECT
+from analysis.validity import check_run
+from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
+from analysis.words import listed, percent, signed
+
+BREAKDOWN_SHARE = 0.5
+"""A build that refuses more connections than this broke down, whatever else is known."""
+
+
+def judge(comparison: Comparison, gate: Gate) -> Verdict:
+    """The verdict on the candidate, with every reason and all its evidence."""
+    checks = check_run(comparison, gate)
+    settled = settle(claims(comparison, gate), gate.alpha)
+    reached = _reached(comparison, gate)
+    faults = [check.sentence for check in checks if check.state == "fault"]
+    doubts = [check.sentence for check in checks if check.state == "doubt"]
+    broken = _breakdown(comparison)
+    failed = sorted((c.claim for c in settled if c.claim.state is State.FAILED), key=_gravity)
+    missing = [c.claim for c in settled if c.is_required and c.claim.state in {State.OPEN, State.UNJUDGED}]
+
+    if faults:
+        word, reasons = Word.INVALID, faults
+    elif broken:
+        word, reasons = Word.NOT_READY, broken + [_failing(claim) for claim in failed]
+    elif reached.state == "fault":
+        word, reasons = Word.INVALID, [reached.sentence]
+    elif failed:
+        word, reasons = Word.NOT_READY, [_failing(claim) for claim in failed]
+    elif doubts or missing:
+        word, reasons = Word.INCONCLUSIVE, doubts + [_open(claim) for claim in missing]
+    elif not any(c.claim.state is State.PASSED for c in settled):
+        word, reasons = Word.INCONCLUSIVE, ["Nothing could be judged: no gated route has enough requests."]
+    else:
+        word, reasons = Word.READY, [_holds(settled)]
+
+    detectable = _detectable(settled)
+    assumptions = _assumptions(comparison, gate)
+    return Verdict(
+        format=VERDICT_FORMAT,
+        verdict=word,
+        exit_code=word.exit_code,
+        headline=_headline(word, reasons, detectable, comparison.noise),
+        reasons=reasons,
+        assumptions=assumptions,
+        checks=[*checks, reached],
+        claims=[c.claim for c in settled],
+        watch=_watch(comparison, gate),
+        routes=route_rows(comparison, gate.alpha, set(gated_routes(comparison, gate))),
+        unreached=_unreached(comparison, gate),
+        judged_share=comparison.judged_share,
+        mix_distance=comparison.mix_distance,
+        is_paired=comparison.is_paired,
+        run_noise=comparison.noise,
+        detectable=detectable,
+        baseline=run_row(comparison.baseline),
+        candidate=run_row(comparison.candidate),
+        gate=msgspec.to_builtins(gate),
+    )
+
+
+def settle(pending: Sequence[Candidacy], alpha: float) -> list[Candidacy]:
+    """The same claims with their states: passed each at ``alpha``, failed by Holm over all that can be tested."""
+    tested = [item for item in pending if item.difference is not None]
+    rejected = iter(holm([item.claim.p_worse for item in tested], alpha))
+    found: list[Candidacy] = []
+    for item in pending:
+        state = item.claim.state
+        if item.difference is not None:
+            state = State.FAILED if next(rejected) else State.OPEN
+            if item.difference.upper_at(alpha) < item.margin:
+                state = State.PASSED
+        claim = msgspec.structs.replace(item.claim, state=state)
+        found.append(Candidacy(claim, item.difference, item.margin, item.is_required))
+    return found
+
+
+def _breakdown(comparison: Comparison) -> list[str]:
+    run = comparison.candidate
+    manifest = run.run.manifest
+    found: list[str] = []
+    if manifest.ended == "breaker":
+        at = f" after {manifest.ended_at_ns / 1e9:.0f} s" if manifest.ended_at_ns else ""
+        why = f" ({manifest.ended_reason})" if manifest.ended_reason else ""
+        found.append(f"The build broke down under the load: the breaker ended the run{at}{why}.")
+    share = run.share_of(CONNECT)
+    if share > BREAKDOWN_SHARE:
+        found.append(f"The build refused connections: {percent(share)} of the requests could not connect.")
+    return found
+
+
+def _reached(comparison: Comparison, gate: Gate) -> Check:
+    share = comparison.judged_share
+    is_low = share < gate.min_judged_share
+    why = _unreached(comparison, gate)
+    absent = sorted(name for name in why if name not in comparison.routes)
+    missed = sorted(name for name in why if name in comparison.routes)
+    parts = [f"not replayed: {listed(absent)}"] if absent else []
+    parts += [f"answered otherwise than recorded: {listed(missed)}"] if missed else []
+    detail = f" ({'; '.join(parts)})" if parts else ""
+    return Check(
+        "judged share",
+        "fault" if is_low else "ok",
+        percent(share),
+        percent(gate.min_judged_share),
+        f"The replay reached {percent(share)} of production's traffic{detail}; "
+        f"a verdict needs {percent(gate.min_judged_share)}. 'replay plan' shows what is missing and the cure."
+        if is_low
+        else f"The replay reached {percent(share)} of production's traffic{detail}.",
+    )
+
+
+def _unreached(comparison: Comparison, gate: Gate) -> dict[str, str]:
+    found = {name: unjudged(comparison, gate, name) for name in comparison.baseline.routes}
+    return {name: why for name, why in sorted(found.items()) if why and comparison.baseline.routes[name].n}
+
+
+def _gravity(claim: Claim) -> tuple[bool, float, float]:
+    """Routes before the total, then what is surest, then what is furthest beyond its margin."""
+    return claim.route == TOTAL, claim.p_worse, -(claim.change or 0.0) / (claim.margin or 1.0)
+
+
+def _failing(claim: Claim) -> str:
+    if claim.kind == "latency":
+        return f"Slower: {claim.sentence}."
+    if claim.kind == "errors":
+        return f"Failing: {claim.sentence}."
+    return f"Beyond its limit: {claim.sentence}."
+
+
+def _open(claim: Claim) -> str:
+    help_ = advice(claim)
+    return f"{claim.sentence}; {help_}." if help_ else f"{claim.sentence}."
+
+
+def _holds(settled: Sequence[Candidacy]) -> str:
+    passed = [item.claim for item in settled if item.claim.state is State.PASSED]
+    routes = {claim.route for claim in passed}
+    return f"All {len(passed)} claims about {len(routes)} gated routes hold."
+
+
+def _detectable(settled: Sequence[Candidacy]) -> float | None:
+    found = [item.claim.detectable for item in settled if item.claim.kind == "latency"]
+    known = [value for value in found if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _headline(word: Word, reasons: Sequence[str], detectable: float | None, noise: float) -> str:
+    parts = [reasons[0]]
+    if len(reasons) > 1:
+        parts.append(f"{len(reasons) - 1} more {'reason' if len(reasons) == 2 else 'reasons'}.")
+    if word is not Word.INVALID and detectable is not None:
+        parts.append(f"Detectable: {signed(detectable)}.")
+    if word is not Word.INVALID and noise:
+        parts.append(f"Run-to-run noise of {percent(noise)} is assumed, not measured.")
+    return " ".join(parts)
+
+
+def _assumptions(comparison: Comparison, gate: Gate) -> list[str]:
+    found: list[str] = []
+    if comparison.noise:
+        found.append(
+            f"Run-to-run noise of {percent(comparison.noise)} is assumed and widens every interval, since fewer than "
+            "three A/A runs measured it."
+        )
+    else:
+        found.append("Run-to-run noise is not included: two runs of one build may differ by more than the intervals.")
+    if comparison.is_paired:
+        found.append("Both runs follow one schedule, slice by slice, and are compared as a pair.")
+    relaxed = gate.relaxed()
+    if relaxed:
+        found.append(f"This gate asks less than the defaults do: {'; '.join(relaxed)}.")
+    return found
+
+
+def _watch(comparison: Comparison, gate: Gate) -> list[Watch]:
+    gated = {(name, p) for name in gated_routes(comparison, gate) for p in gate.quantiles}
+    candidates: list[Watch] = []
+    for name in comparison.judged:
+        for p, row in comparison.routes[name].response.items():
+            if (name, p) in gated or not row.is_enough(gate.alpha):
+                continue
+            lower = row.difference.lower_at(gate.alpha)
+            candidates.append(Watch(name, p, row.ratio - 1, change(lower), row.difference.p_above(0.0)))
+    stands = benjamini_hochberg([item.p_worse for item in candidates], gate.alpha)
+    found = [item for item, is_found in zip(candidates, stands, strict=True) if is_found]
+    return sorted(found, key=lambda item: item.p_worse)

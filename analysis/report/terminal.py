@@ -1,0 +1,92 @@
+"""A verdict for the terminal: one line that decides, then the table that proves it."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from analysis.evidence import Evidence
+from analysis.report.filters import after, before, change, interval, margin, what
+from analysis.report.order import MARKS, WORD_MARKS, worst_first
+from analysis.verdict import QuantileCell, State, Verdict, Word
+from analysis.words import between, milliseconds, percent, quantile, signed
+
+_STYLES = {
+    Word.READY: "bold white on dark_green",
+    Word.NOT_READY: "bold white on dark_red",
+    Word.INCONCLUSIVE: "bold black on yellow",
+    Word.INVALID: "bold white on purple4",
+}
+_STATE_STYLES = {State.PASSED: "green", State.FAILED: "bold red", State.OPEN: "yellow", State.UNJUDGED: "dim"}
+ROWS = 24
+
+
+def render(verdict: Verdict) -> RenderableType:
+    """Everything that a person at a terminal needs; printing it is the command's business."""
+    word = Text.assemble((f" {WORD_MARKS[verdict.verdict]} {verdict.verdict} ", _STYLES[verdict.verdict]))
+    parts: list[RenderableType] = [word + Text(f"  {verdict.headline}"), Text()]
+    if len(verdict.reasons) > 1:
+        parts += [Text(f"  • {reason}") for reason in verdict.reasons[:10]]
+        parts.append(Text())
+    if verdict.claims:
+        parts += [_claims(verdict), Text()]
+    for check in verdict.checks:
+        if check.state != "ok":
+            parts.append(Text.assemble((f"{check.state}: ", "bold"), f"{check.name}: {check.sentence}"))
+    parts += [Text(sentence, style="dim") for sentence in verdict.assumptions]
+    if verdict.watch:
+        watched = [f"{item.route} {quantile(item.quantile or 0)} {signed(item.change)}" for item in verdict.watch[:5]]
+        parts.append(Text(f"Watch (not gated): {', '.join(watched)}"))
+    return Group(*parts)
+
+
+def _claims(verdict: Verdict) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("")
+    for name in ("route", "what"):
+        table.add_column(name, overflow="fold")
+    for name in ("baseline", "candidate", "change", "interval", "margin", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    claims = worst_first(verdict)
+    for claim in claims[:ROWS]:
+        mark = Text(MARKS[claim.state], style=_STATE_STYLES[claim.state])
+        table.add_row(
+            mark,
+            claim.route,
+            what(claim),
+            before(claim),
+            after(claim),
+            change(claim),
+            interval(claim),
+            margin(claim),
+            f"{claim.n:,}",
+        )
+    if len(claims) > ROWS:
+        table.add_row("", f"… {len(claims) - ROWS} more in the report")
+    return table
+
+
+def render_comparison(evidence: Evidence) -> RenderableType:
+    """The table of ``replay compare``: every route and quantile, and no judgement."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("route", overflow="fold")
+    for name in ("n", "", "baseline", "candidate", "change", "interval", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in evidence.routes:
+        failed = next((cell for cell in row.errors if cell.name == "any error"), None)
+        errors = f"{percent(failed.baseline)} → {percent(failed.candidate)}" if failed else ""
+        cells: list[QuantileCell | None] = [cell for cell in row.quantiles if cell.is_enough] or [None]
+        for place, cell in enumerate(cells):
+            first = [row.route, f"{row.candidate_n:,}"] if place == 0 else ["", ""]
+            numbers = [""] * 5
+            if cell:
+                numbers = [
+                    quantile(cell.quantile),
+                    milliseconds(cell.baseline_ms),
+                    milliseconds(cell.candidate_ms),
+                    signed(cell.change),
+                    between(cell.lower, cell.upper),
+                ]
+            table.add_row(*first, *numbers, errors if place == 0 else "")
+    return table

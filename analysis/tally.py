@@ -1,0 +1,230 @@
+"""One run counted in one pass: latencies, outcomes and lag, per route and slice of intended time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from analysis.histogram import BUCKETS, Floats, Histogram, Integers, SliceCounter, cells_of
+from analysis.samples import Run
+
+OUTCOMES = (
+    "ok",
+    "miss",
+    "server error",
+    "timeout",
+    "connect",
+    "broken",
+    "ceiling",
+    "unresolved",
+    "refused",
+    "stopped",
+)
+"""What became of a request. ``miss``: answered, with another status class than recorded; ``broken``: reset, protocol
+or TLS; ``ceiling``: no slot among the requests in flight; ``unresolved``: a value of an earlier answer was missing;
+``refused``: by our own interlock; ``stopped``: by the run's end, nobody's fault."""
+OK, MISS, SERVER, TIMEOUT, CONNECT, BROKEN, CEILING, UNRESOLVED, REFUSED, STOPPED = range(len(OUTCOMES))
+ERRORS = (SERVER, TIMEOUT, CONNECT, BROKEN, CEILING)
+"""The target's errors."""
+MISSES = (MISS, UNRESOLVED)
+COUNTED = (OK, *MISSES, *ERRORS)
+"""What a request that was sent, or should have been, can become."""
+
+_OF_ERROR = {
+    "": OK,
+    "timeout": TIMEOUT,
+    "connect": CONNECT,
+    "ceiling": CEILING,
+    "unresolved": UNRESOLVED,
+    "refused": REFUSED,
+    "stopped": STOPPED,
+    "client": STOPPED,  # in a baseline: the person went away
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The judged part of a run: ``slices`` slices of ``slice_ns`` from ``start_ns`` on, in the run's own time."""
+
+    start_ns: int
+    slice_ns: int
+    slices: int
+
+    @property
+    def end_ns(self) -> int:
+        """The first nanosecond after the window."""
+        return self.start_ns + self.slice_ns * self.slices
+
+    @property
+    def length_s(self) -> float:
+        """The window's length in seconds."""
+        return self.slice_ns * self.slices / 1e9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouteTally:
+    """One route of one run within the window."""
+
+    route: str
+    response: Histogram
+    """Response times (end − intended) of requests that went well."""
+    service: Histogram
+    """Service times (end − sent) of the same."""
+    failed: Histogram
+    """Response times of misses and errors, never mixed with the others; one slice."""
+    outcomes: Histogram
+    """Counts per slice and outcome (cells are ``OUTCOMES``)."""
+
+    def count(self, *outcomes: int) -> float:
+        """How many requests became one of ``outcomes``."""
+        return float(self.outcomes.by_cell()[list(outcomes)].sum())
+
+    @property
+    def n(self) -> float:
+        """How many requests were answered or failed; those that nobody is to blame for are left out."""
+        return self.count(*COUNTED)
+
+    @property
+    def miss_share(self) -> float:
+        """Share of requests that were answered with another status class than recorded."""
+        n = self.n
+        return self.count(*MISSES) / n if n else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """One run, counted."""
+
+    run: Run
+    window: Window
+    routes: dict[str, RouteTally]
+    lag: Histogram
+    """Lag (ready − intended) of every request that became ready, per slice."""
+    intended: Floats
+    """Requests intended per slice, shape (slices,)."""
+    ready: Floats
+    """Requests that the generator was free to send, per slice."""
+    rows: int
+    """Samples read, inside the window and outside."""
+
+    @property
+    def n(self) -> float:
+        """Requests of all routes within the window."""
+        return sum(route.n for route in self.routes.values())
+
+    def share_of(self, *outcomes: int) -> float:
+        """Share of all requests that became one of ``outcomes``."""
+        n = self.n
+        return sum(route.count(*outcomes) for route in self.routes.values()) / n if n else 0.0
+
+
+def tally(run: Run, window: Window) -> Tally:
+    """Count the samples of ``run`` that were intended within ``window``.
+
+    Raises:
+        ArtefactError: a samples file is damaged or foreign.
+    """
+    names = _Names()
+    response, service = SliceCounter(window.slices, BUCKETS), SliceCounter(window.slices, BUCKETS)
+    failed, lag = SliceCounter(1, BUCKETS), SliceCounter(window.slices, BUCKETS)
+    outcomes = SliceCounter(window.slices, len(OUTCOMES))
+    ready_slices = np.zeros(window.slices)
+    rows = 0
+    for batch in run.batches():
+        rows += batch.num_rows
+        part = _rows(batch, names, window)
+        ready_slices += np.bincount(part.ready_slice, minlength=window.slices)
+        outcomes.add(part.route, part.time_slice, part.outcome)
+        well = part.outcome == OK
+        badly = (part.outcome != OK) & (part.outcome < UNRESOLVED)
+        response.add(part.route[well], part.time_slice[well], cells_of(part.response_ns[well]))
+        service.add(part.route[well], part.time_slice[well], cells_of(part.service_ns[well]))
+        failed.add(part.route[badly], np.zeros(int(badly.sum()), np.int64), cells_of(part.response_ns[badly]))
+        lag.add(np.zeros(part.lag_ns.size, np.int64), part.lag_slice, cells_of(part.lag_ns))
+    parts = zip(
+        names.known,
+        *(counter.histograms(len(names.known)) for counter in (response, service, failed, outcomes)),
+        strict=True,
+    )
+    routes = {name: RouteTally(name, *found) for name, *found in parts}
+    intended = sum((route.outcomes.by_slice() for route in routes.values()), np.zeros(window.slices))
+    return Tally(run, window, routes, lag.histograms(1)[0], intended, ready_slices, rows)
+
+
+class _Names:
+    """Route names, numbered in order of appearance over all batches."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    def numbers(self, dictionary: pa.Array) -> Integers:
+        """The number of each name in a batch's dictionary."""
+        names = (name or "" for name in dictionary.to_pylist())
+        return np.array([self.known.setdefault(name, len(self.known)) for name in names], np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """What one batch holds within the window; arrays of one length, but those of the lag and ``ready_slice``."""
+
+    route: Integers
+    time_slice: Integers
+    outcome: Integers
+    response_ns: Integers
+    service_ns: Integers
+    lag_slice: Integers
+    lag_ns: Integers
+    ready_slice: Integers
+
+
+def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:
+    intended, ready = _numbers(batch, "intended"), _numbers(batch, "ready")
+    at_ready = ready[(ready >= max(window.start_ns, 1)) & (ready < window.end_ns)]
+    inside = (intended >= window.start_ns) & (intended < window.end_ns)
+    if not inside.all():
+        batch = batch.filter(pa.array(inside))
+        intended, ready = intended[inside], ready[inside]
+    route = batch.column("route")
+    end = _numbers(batch, "end")
+    time_slice = (intended - window.start_ns) // window.slice_ns
+    became_ready = ready > 0
+    return _Rows(
+        route=names.numbers(route.dictionary)[_indices(route)],
+        time_slice=time_slice,
+        outcome=_outcomes(batch),
+        response_ns=end - intended,
+        service_ns=end - _numbers(batch, "sent"),
+        lag_slice=time_slice[became_ready],
+        lag_ns=(ready - intended)[became_ready],
+        ready_slice=(at_ready - window.start_ns) // window.slice_ns,
+    )
+
+
+def _outcomes(batch: pa.RecordBatch) -> Integers:
+    column = batch.column("error")
+    meaning = np.array([_OF_ERROR.get(name or "", BROKEN) for name in column.dictionary.to_pylist()], np.int64)
+    outcome = meaning[_indices(column)] if meaning.size else np.zeros(batch.num_rows, np.int64)
+    status, expected = _numbers(batch, "status"), _numbers(batch, "expected_status")
+    answered = outcome == OK
+    outcome[answered & (status == 0)] = BROKEN
+    outcome[answered & (status >= 500)] = SERVER
+    # Where production itself failed, nothing says what the right answer would have been.
+    known = (expected > 0) & (expected < 500)
+    outcome[answered & (status > 0) & (status < 500) & known & (status // 100 != expected // 100)] = MISS
+    return outcome
+
+
+def _indices(column: pa.DictionaryArray) -> NDArray[np.int32]:
+    return column.indices.fill_null(0).to_numpy(zero_copy_only=False)
+
+
+def _numbers(batch: pa.RecordBatch, name: str) -> Integers:
+    return batch.column(name).fill_null(0).to_numpy(zero_copy_only=False)
+
+
+def whole_slices(start_ns: int, end_ns: int, slice_ns: int) -> int:
+    """How many whole slices fit; the rest is not judged."""
+    return max(0, (end_ns - start_ns) // slice_ns)

@@ -1,0 +1,149 @@
+"""What a quantile of dependent requests is known to: long-run variance, intervals, effective sample size.
+
+Requests share sessions, machines and minutes, so a thousand of them say less than a thousand independent ones. The
+variance of the distribution function at the quantile is therefore taken from sums per slice of time, by the
+equal-weighted cosine estimator with ν = 8 (Müller 2007; Lazarus, Lewis, Stock and Watson 2018), whose intervals use
+Student's t with ν degrees of freedom. It is near nominal where a run is at least 30 time constants of its drift long;
+``analysis.drift`` looks after the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from analysis.histogram import FIRST, LOG_GAMMA, Floats, Histogram, values_of
+
+NU = 8
+"""Cosine terms, and so degrees of freedom."""
+
+
+@cache
+def _cosines(slices: int, nu: int) -> Floats:
+    terms = np.arange(1, nu + 1)[:, None]
+    table: Floats = math.sqrt(2) * np.cos(np.pi * terms * (np.arange(slices) + 0.5) / slices)
+    table.setflags(write=False)
+    return table
+
+
+def cosine_terms(series: Floats, nu: int = NU) -> Floats:
+    """The first ``nu`` cosine coefficients of a series, shape (nu,); each square estimates its sum's variance."""
+    return _cosines(series.size, nu) @ (series - series.mean())
+
+
+def long_run_variance(series: Floats, nu: int = NU) -> float:
+    """Variance of the *sum* of a dependent series, as the mean square of its first ``nu`` cosine coefficients."""
+    return float(np.mean(cosine_terms(series, nu) ** 2))
+
+
+def t_critical(alpha: Floats | float, df: float) -> Floats:
+    """Student's t quantile at 1 − alpha."""
+    return np.asarray(stdtrit(df, 1 - np.asarray(alpha)))
+
+
+def t_tail(statistic: float, df: float) -> float:
+    """Chance that Student's t exceeds ``statistic``."""
+    return float(stdtr(df, -statistic))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantileFunction:
+    """The log quantile function of a histogram, linear within a bucket."""
+
+    n: float
+    _upto: Floats
+    _count: Floats
+    _cell: Floats
+
+    def __call__(self, p: Floats | float) -> Floats:
+        """Log of nanoseconds at probability ``p``; −inf at p ≤ 0 and +inf at p ≥ 1."""
+        p = np.asarray(p, np.float64)
+        rank = np.clip(p * self.n, 1e-9, self.n)
+        at = np.minimum(np.searchsorted(self._upto, rank * (1 - 1e-12), side="left"), self._upto.size - 1)
+        part = np.clip(1 - (self._upto[at] - rank) / self._count[at], 0, 1)
+        found = (self._cell[at] + FIRST - 1 + part) * LOG_GAMMA
+        return np.where(p >= 1, np.inf, np.where(p <= 0, -np.inf, found))
+
+    def below(self, log_value: float, cells: int) -> Floats:
+        """Which part of each cell lies at or below ``log_value``, shape (cells,)."""
+        return np.clip(log_value / LOG_GAMMA - FIRST + 1 - np.arange(cells), 0, 1)
+
+
+def quantile_function(histogram: Histogram) -> QuantileFunction:
+    """The quantile function of all that ``histogram`` counted; it must have counted something."""
+    total = histogram.by_cell()
+    used = np.flatnonzero(total > 0)
+    return QuantileFunction(float(total.sum()), np.cumsum(total[used]), total[used], used.astype(np.float64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantileEstimate:
+    """One quantile of one route in one run, and what is known about it."""
+
+    p: float
+    n: float
+    """Successful requests counted."""
+    value_ns: float
+    """Within 0.5 % of the sample's quantile."""
+    log_value: float
+    """Interpolated within the bucket; what the intervals are about."""
+    se: float
+    """Standard error of the distribution function at the quantile."""
+    influence: Floats
+    """#{x ≤ q} − p·n per slice, centred, shape (slices,)."""
+    quantiles: QuantileFunction
+
+    @property
+    def n_eff(self) -> float:
+        """How many independent requests would say as much."""
+        return min(self.n, self.p * (1 - self.p) / self.se**2) if self.se > 0 else 0.0
+
+    @property
+    def design_effect(self) -> float:
+        """How many requests it takes to say as much as one independent one."""
+        return self.n / self.n_eff if self.n_eff > 0 else math.inf
+
+    def is_enough(self, alpha: float) -> bool:
+        """Whether a finite upper bound can exist without assumptions about the tail: n_eff ≥ ln α / ln p."""
+        return self.n_eff >= math.log(alpha) / math.log(self.p)
+
+    def bounds(self, critical: Floats) -> tuple[Floats, Floats]:
+        """Lower and upper bound of the log quantile, ``critical`` standard errors off (Woodruff 1952)."""
+        return self.quantiles(self.p - critical * self.se), self.quantiles(self.p + critical * self.se)
+
+    def slope(self) -> float:
+        """d ln q / dp by finite difference, as the influence of a request on the log quantile."""
+        p = self.p
+        width = max(0.25 * min(p, 1 - p), 3 * math.sqrt(p * (1 - p) / max(self.n, 1)))
+        width = min(width, 0.9 * (1 - p), 0.9 * p)
+        low, high = self.quantiles(np.array([p - width, p + width]))
+        return float(high - low) / (2 * width)
+
+
+def estimate_quantile(histogram: Histogram, p: float) -> QuantileEstimate:
+    """The p-quantile of ``histogram`` with the long-run standard error of its distribution function.
+
+    The standard error is never below that of independent requests: where few slices hold anything, the estimator
+    would promise too much. ``histogram`` must have counted something.
+    """
+    function = quantile_function(histogram)
+    log_value = float(function(p))
+    below = histogram.by_slice(function.below(log_value, histogram.cells))
+    influence = below - p * histogram.by_slice()
+    influence -= influence.mean()
+    variance = long_run_variance(influence) if influence.size > 2 * NU else math.inf
+    se = max(math.sqrt(variance) / function.n, math.sqrt(p * (1 - p) / function.n))
+    rank_cell = np.asarray(math.ceil(log_value / LOG_GAMMA - 1e-9) - FIRST)
+    return QuantileEstimate(
+        p=p,
+        n=function.n,
+        value_ns=float(values_of(np.clip(rank_cell, 0, histogram.cells - 1))),
+        log_value=log_value,
+        se=se,
+        influence=influence,
+        quantiles=function,
+    )
