@@ -25,8 +25,8 @@ if __name__ != "replay.capture.addon":  # loaded by path: that put this folder, 
 from mitmproxy import ctx
 
 from replay.capture.bodies import Budget, Tee
-from replay.capture.flows import Pending, error_class, exchange_of, must_stream
-from replay.capture.outbox import Outbox
+from replay.capture.flows import TRANSFER_ENCODING, Pending, error_class, exchange_of, must_be_chunked, must_stream
+from replay.capture.outbox import LIMIT_BYTES, Outbox
 from replay.capture.process import forbid_dumps, place
 from replay.capture.wire import COUNTERS, EXCHANGE, STARTED, Counters, Fault, Opened, Started, Word, frame, line
 
@@ -59,7 +59,8 @@ def count(table: dict[str, int], reason: str, number: int = 1) -> None:
 class Capture:
     """The hooks; mitmproxy calls them in one thread, inside its event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
         self._outbox: Outbox | None = None
         self._control: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -85,7 +86,7 @@ class Capture:
         if "replay_data_fd" in updated and ctx.options.replay_data_fd >= 0:
             forbid_dumps()
             self._loop = asyncio.get_running_loop()
-            self._outbox = Outbox(ctx.options.replay_data_fd, self._loop)
+            self._outbox = Outbox(ctx.options.replay_data_fd, self._loop, limit=self._limit_bytes)
             self._outbox.put(frame(STARTED, Started(time.time_ns())), always=True)
         if "replay_control_fd" in updated and ctx.options.replay_control_fd >= 0:
             self._control = socket.socket(fileno=ctx.options.replay_control_fd)
@@ -161,6 +162,9 @@ class Capture:
         self._seen += 1
         pending = Pending(flow)
         self._pending.setdefault(flow.client_conn.id, {})[flow.id] = pending
+        if must_be_chunked(flow):
+            pending.chunked = True
+            flow.request.headers[TRANSFER_ENCODING] = b"chunked"
         if must_stream(flow.request):
             pending.request_body = flow.request.stream = Tee(self._budget)
 

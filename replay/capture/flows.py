@@ -14,6 +14,8 @@ from replay.exchange import RawExchange, RawRequest, RawResponse
 
 STREAM_BYTES = 64 << 10
 """A body of known length up to this is buffered by the proxy and sent on in one piece; any other streams."""
+TRANSFER_ENCODING = b"transfer-encoding"
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +31,8 @@ class Pending:
     """The response is complete."""
     opening: Any = None
     """The upstream connection that this exchange opened."""
+    chunked: bool = False
+    """The proxy added a Transfer-Encoding, which the client did not send."""
 
     def release(self) -> None:
         """Give back the memory of bodies that were not taken."""
@@ -49,6 +53,20 @@ def must_stream(message: Any) -> bool:
     """Whether a body must pass through at once: it is long, or of unknown length (SSE, gRPC, chunked)."""
     length = message.headers.get("content-length", "")
     return not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= STREAM_BYTES)
+
+
+def must_be_chunked(flow: Any) -> bool:
+    """Whether an HTTP/2 request needs a frame for its body on its way to an HTTP/1 upstream.
+
+    HTTP/2 needs no Content-Length; mitmproxy (12.2) hands such a body on without any, which HTTP/1 cannot read.
+    """
+    request = flow.request
+    return (
+        (request.is_http2 or request.is_http3)
+        and request.method not in _WITHOUT_BODY
+        and "content-length" not in request.headers
+        and getattr(flow.server_conn, "alpn", None) not in {b"h2", b"h3"}
+    )
 
 
 def exchange_of(pending: Pending, error: str) -> RawExchange:
@@ -101,7 +119,7 @@ def _request(pending: Pending) -> RawRequest:
         host=_text(request.host_header or request.host),
         path=request.data.path,
         version=_text(request.http_version),
-        headers=list(request.headers.fields),
+        headers=[pair for pair in request.headers.fields if not (pending.chunked and pair[0] == TRANSFER_ENCODING)],
         body=body.content,
         body_bytes=body.size_bytes,
     )

@@ -31,12 +31,12 @@ class Outbox:
         self._fd = fd
         self._loop = loop
         self._limit = limit
-        self._frames: deque[bytes] = deque()
+        self._frames: deque[bytes | bytearray] = deque()
         self._offset = 0
         self._scheduled = False
         os.set_blocking(fd, False)
 
-    def put(self, frame: bytes, *, always: bool = False) -> bool:
+    def put(self, frame: bytes | bytearray, *, always: bool = False) -> bool:
         """Take a frame and return True; False where it does not fit (unless ``always``) or the reader is gone."""
         if self.broken or (self.held_bytes + len(frame) > self._limit and not always):
             return False

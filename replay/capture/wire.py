@@ -65,15 +65,17 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 type Word = Counters | Opened | Fault | Ready | Failed
 
-_to_bytes = msgspec.msgpack.Encoder().encode
+_encode_into = msgspec.msgpack.Encoder().encode_into
 _to_line = msgspec.json.Encoder().encode
 _from_line = msgspec.json.Decoder(Word)
 
 
-def frame(kind: int, payload: RawExchange | Started | Counters) -> bytes:
-    """One frame of the pipe from the addon to the sanitiser."""
-    content = _to_bytes(payload)
-    return _HEAD.pack(len(content), kind) + content
+def frame(kind: int, payload: RawExchange | Started | Counters) -> bytearray:
+    """One frame of the pipe from the addon to the sanitiser; the payload is copied once."""
+    content = bytearray(_HEAD.size)
+    _encode_into(payload, content, _HEAD.size)
+    _HEAD.pack_into(content, 0, len(content) - _HEAD.size, kind)
+    return content
 
 
 def line(word: Word) -> bytes:

@@ -39,7 +39,7 @@ class Cleaner(Protocol):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """What it did, by kind; never values."""
+        """What it did, by kind, never values; ``withheld:REASON`` is why exchanges did not come out."""
 
     def clean(self, raw: RawExchange) -> Exchange | None:
         """The clean exchange, or None where it is withheld."""
@@ -67,6 +67,7 @@ class Recorder:
         self._counters = Counters(0, {}, {}, 0)
         self._epoch_ns = 0
         self._received = 0
+        self._withheld = 0
         self._dropped: dict[str, int] = {}
         self._kept_hosts: set[tuple[str, str]] = set()  # production's own names, which replay must refuse
         self._saved_s = 0.0
@@ -108,11 +109,19 @@ class Recorder:
 
     def manifest(self, *, complete: bool = False) -> CaptureManifest:
         """The manifest as of now."""
+        counts = self._cleaner.counts if self._cleaner else {}
+        reasons = {key: number for key, number in counts.items() if key.startswith("withheld:")}
         dropped = dict(self._counters.dropped)
-        for reason, number in [*self._dropped.items(), ("disk", self._writer.lost)]:
-            if number:
+        unnamed = self._withheld - sum(reasons.values())
+        for reason, number in [
+            *self._dropped.items(),
+            *reasons.items(),
+            ("withheld", unnamed),
+            ("disk", self._writer.lost),
+        ]:
+            if number > 0:
                 dropped[reason] = dropped.get(reason, 0) + number
-        notes = {key: number for key, number in (self._cleaner.counts if self._cleaner else {}).items() if number}
+        notes = {key: number for key, number in counts.items() if number and key not in reasons}
         return msgspec.structs.replace(
             self._draft,
             origins=self._draft.origins + [origin_of(*host) for host in sorted(self._kept_hosts)],
@@ -133,7 +142,7 @@ class Recorder:
             raw = self._decode(payload)
             exchange = self._cleaner.clean(raw)
             if exchange is None:
-                self.drop("withheld")
+                self._withheld += 1
             elif not in_sample(exchange.session, self._draft.captured_share):
                 self.drop("sampled-out")
             else:

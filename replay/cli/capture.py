@@ -26,8 +26,8 @@ def register(app: typer.Typer) -> None:
         key_fd: Annotated[int, typer.Option(help="Open file descriptor to read the key from.")] = -1,
         key_command: Annotated[str, typer.Option(help="Command that prints the key.")] = "",
         session_by: Annotated[
-            str, typer.Option(help="What makes a session: cookie:NAME, authorization, header:NAME or connection.")
-        ] = "connection",
+            str, typer.Option(help="What makes a session: auto, cookie:NAME, authorization or connection.")
+        ] = "auto",
         sample: Annotated[str, typer.Option(help="Share of the sessions to keep, whole ones.")] = "100%",
         duration: Annotated[str, typer.Option(help="Stop after this time, as 10m. Default: until Ctrl-C.")] = "",
         tls_cert: Annotated[Path | None, typer.Option(help="PEM with key and certificate shown to clients.")] = None,

@@ -38,11 +38,11 @@ class Heard:
     words: list[Word] = field(default_factory=list)
 
 
-def run(act: Callable[[Capture], None], *, reader_lives: bool = True) -> Heard:
+def run(act: Callable[[Capture], None], *, reader_lives: bool = True, limit_bytes: int = 1 << 20) -> Heard:
     """Load the addon with real descriptors, let ``act`` play the proxy, and return what was handed over."""
     reading, writing = os.pipe()
     ours, theirs = socket.socketpair()
-    capture = Capture()
+    capture = Capture(limit_bytes)
     if not reader_lives:
         os.close(reading)
 
@@ -252,6 +252,21 @@ def test_the_end_of_the_sanitiser_is_counted_and_hurts_nobody() -> None:
     assert heard.counters is not None
     assert heard.counters.seen == 3
     assert heard.counters.dropped["sanitiser-died"] >= 3
+
+
+def test_what_overflows_is_dropped_and_counted() -> None:
+    def act(capture: Capture) -> None:
+        for _ in range(10):
+            flow = http_flow()
+            flow.response.content = b"x" * 10_000
+            for hook in (capture.requestheaders, capture.request, capture.responseheaders, capture.response):
+                hook(flow)
+
+    heard = run(act, limit_bytes=35_000)
+
+    assert heard.counters is not None
+    assert len(heard.exchanges) == 3
+    assert (heard.counters.seen, heard.counters.dropped) == (10, {"overflow": 7})
 
 
 def test_a_websocket_is_its_handshake_and_its_frames_are_forgotten() -> None:

@@ -24,7 +24,7 @@ DRAFT = CaptureManifest(
 
 
 class FakeCleaner:
-    """Withholds /withheld, fails at /broken, and makes the connection the session."""
+    """Withholds /withheld and /leaks, fails at /broken, and makes the connection the session."""
 
     def __init__(self, epoch_ns: int = 0) -> None:
         self.epoch_ns = epoch_ns
@@ -33,6 +33,9 @@ class FakeCleaner:
     def clean(self, raw: RawExchange) -> Exchange | None:
         self.counts["cleaned"] += 1
         if raw.request.path == b"/withheld":
+            return None
+        if raw.request.path == b"/leaks":
+            self.counts["withheld:gate"] += 1
             return None
         if raw.request.path == b"/broken":
             raise ValueError("Gertrude")
@@ -63,16 +66,16 @@ def last_word(recorder: Recorder, seen: int, **dropped: int) -> None:
 
 def test_every_exchange_is_written_or_dropped_with_a_reason(tmp_path: Path) -> None:
     recorder = started(Recorder(tmp_path, DRAFT, FakeCleaner))
-    take(recorder, raw(), raw("/withheld"), raw("/broken"), raw())
-    last_word(recorder, 7, overflow=3)
+    take(recorder, raw(), raw("/withheld"), raw("/broken"), raw("/leaks"), raw())
+    last_word(recorder, 8, overflow=3)
     recorder.close(1.0)
 
     manifest = read_capture_manifest(tmp_path)
 
     assert manifest.complete
-    assert (manifest.seen, manifest.written) == (7, 2)
-    assert manifest.dropped == {"overflow": 3, "withheld": 1, "sanitiser-error": 1}
-    assert manifest.notes == {"cleaned": 4, "clock-step": 1}
+    assert (manifest.seen, manifest.written) == (8, 2)
+    assert manifest.dropped == {"overflow": 3, "withheld": 1, "withheld:gate": 1, "sanitiser-error": 1}
+    assert manifest.notes == {"cleaned": 5, "clock-step": 1}
     assert manifest.duration_ns == 2000
     assert [exchange.started for exchange in CaptureReader(tmp_path)] == [600, 600]
 
