@@ -1,0 +1,146 @@
+"""The write gate: what stood in the raw exchange may not stand in the written one.
+
+It knows nothing of walkers, kinds or places. It cuts both texts into tokens (runs of six and more letters and digits,
+in lower case; digit runs of seven and more without their separators), after one look behind percent signs, JSON
+escapes and base64, and lets a record pass only where no token is in both, words of interfaces and the policy apart.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from replay.routes import interface_words
+from replay.sanitize.vocabulary import is_word
+from replay.sanitize.walkers import header_names
+
+_TOKEN = re.compile(rb"[a-z0-9]{6,}+")
+_SPACED_DIGITS = re.compile(rb"[0-9](?:[ ().-]{0,2}+[0-9]){6,}+")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}+")
+_NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
+_ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_LETTER_RUNS = re.compile(r"[a-z]++")
+_LONG_DIGITS = re.compile(rb"[0-9]{4}")
+_MOST_ESCAPES = 3
+
+
+class Gate:
+    """Compares the raw and the written text of one exchange.
+
+    Args:
+        vocabulary: words of the policy that may stand in both.
+        image: the pseudonym of a digit run. A six-digit pseudonym may by chance be a number that the exchange holds
+            too (odds about one in a million a pair); such a hit is explained where its source is in the raw text at
+            least as often, and the record passes.
+    """
+
+    def __init__(self, vocabulary: Iterable[str], image: Callable[[str], str]) -> None:
+        self._allowed = _builtin() | {word.encode() for word in vocabulary if len(word) >= 6}
+        self._image = image
+
+    def passes(self, raw: Iterable[bytes], written: Iterable[bytes], kept: Iterable[str]) -> bool:
+        """Whether nothing of ``raw`` is in ``written`` but vocabulary and the values that a rule kept."""
+        before, after = b"\n".join(raw), b"\n".join(written)
+        shared = tokens(before) & tokens(after) - self._allowed
+        if not shared:
+            return True
+        shared -= tokens(b"\n".join(value.encode("utf-8", "surrogatepass") for value in kept))
+        shared = {token for token in shared if not self._is_words(token)}
+        return all(self._is_explained(token, before, after) for token in shared)
+
+    def _is_words(self, token: bytes) -> bool:
+        """Whether a token is a name of the vocabulary's words run together, such as ``cartitemcount``."""
+        return all(
+            len(run) == 1 or _is_joined(run) for run in _LETTER_RUNS.findall(token.decode())
+        ) and not _LONG_DIGITS.search(token)
+
+    def _is_explained(self, token: bytes, before: bytes, after: bytes) -> bool:
+        if not token.isdigit() or len(token) > 8:
+            return False
+        runs = re.findall(rb"(?<![0-9A-Za-z])[0-9]{%d}(?![0-9A-Za-z])" % len(token), before)
+        sources = sum(1 for run in runs if run != token and self._image(run.decode()) == token.decode())
+        return sources >= len(re.findall(rb"(?<![0-9A-Za-z])%b(?![0-9A-Za-z])" % token, after)) > 0
+
+
+def tokens(text: bytes) -> set[bytes]:
+    """The tokens of a text and of what stands one decoding behind it."""
+    for _ in range(_MOST_ESCAPES):
+        if b"%" not in text:
+            break
+        text = unquote_to_bytes(text)
+    texts = [text]
+    if b"\\u" in text:
+        texts.append(_ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode("utf-8", "surrogatepass"), text))
+    hidden = []
+    for run in _BASE64.findall(text):
+        plain = _printable(run)
+        if plain is not None:
+            hidden.append(plain)
+            texts[0] = texts[0].replace(run, b" ")
+    found: set[bytes] = set()
+    for each in [*texts, *hidden]:
+        lower = each.lower()
+        found.update(_TOKEN.findall(lower))
+        for run in _SPACED_DIGITS.findall(lower):
+            found.add(run.translate(None, _NOT_DIGITS))
+    return found
+
+
+def _printable(run: bytes) -> bytes | None:
+    body = run.rstrip(b"=").translate(_STANDARD)
+    if len(body) % 4 == 1:
+        return None
+    try:
+        plain = binascii.a2b_base64(body + b"=" * (-len(body) % 4))
+        return plain if plain and plain.decode().isprintable() else None
+    except ValueError:
+        return None
+
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+@lru_cache(maxsize=1)
+def _builtin() -> frozenset[bytes]:
+    """Words that every record holds: of interfaces, header names, media types, agents, usual durations."""
+    listed: list[str] = [
+        *interface_words(),
+        *header_names.MIME_TYPES,
+        *header_names.CHARSETS,
+        *header_names.SERVERS,
+        *header_names.TOKENS,
+        *header_names.OPAQUE,
+        *header_names.DATES,
+        *header_names.URLS,
+        *header_names.TAGS,
+        *header_names.NAME_LISTS,
+        *header_names.AUTHORIZATION,
+        *header_names.NUMBERS,
+        *(family for _, family in header_names.BROWSERS),
+        *(word for values in header_names.TOKENS.values() for word in values),
+        "mozilla",
+        "httponly",
+        "samesite",
+        "partitioned",
+        "example",
+        "bearer",
+        "digest",
+        "negotiate",
+        "localhost",
+        "unknown",
+        *map(str, header_names.DURATIONS_S),
+    ]
+    return frozenset(token for text in listed for token in _TOKEN.findall(text.lower().encode()))
+
+
+@lru_cache(maxsize=20_000)
+def _is_joined(token: str) -> bool:
+    """Whether a token is known words run together: names in camelCase lose their seams in lower case."""
+    ends = {0}
+    for end in range(2, len(token) + 1):
+        if any(start in ends and is_word(token[start:end]) for start in range(max(0, end - 20), end - 1)):
+            ends.add(end)
+    return len(token) in ends

@@ -1,0 +1,83 @@
+"""Names: which are words that every interface uses, which are secrets' names, and which name a time.
+
+A name (of a JSON member, a form field, a query parameter, a cookie, a header) is data like any other: it passes only
+where every word in it is of the built-in list or of the policy.
+"""
+
+from __future__ import annotations
+
+import re
+
+from replay.routes import interface_words, word_set
+
+LONGEST_NAME = 64
+# Splits camelCase, snake_case and kebab-case; every alternative is one run, so matching is linear.
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_NAME = re.compile(r"[A-Za-z_$@:.-][A-Za-z0-9_$@:.\[\]-]*")
+_SECRET_PARTS = word_set(
+    """
+    pass pwd passwd password passphrase passcode passkey pw secret secrets token tokens apikey apikeys auth
+    authorization authentication session sessions sess sessid sid jsessionid phpsessid sessionid csrf xsrf
+    csrftoken xsrftoken otp totp mfa pin cvv cvc cvn ssn key signature sig hmac credential credentials cookie
+    cookies assertion verifier samlrequest samlresponse bearer jwt jwk nonce captcha authenticity viewstate ticket
+    """
+)
+_SECRET_PREFIXES = (
+    "passw",
+    "secret",
+    "apikey",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "csrf",
+    "xsrf",
+    "session",
+)
+_TIME_PARTS = word_set(
+    """
+    at time times timestamp ts date datetime created updated modified changed deleted started ended expires expiry
+    exp expiration iat nbf since until before after start end begin due issued published scheduled canceled
+    renewed paid
+    """
+)
+_RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
+
+
+def parts(name: str) -> list[str]:
+    """The words of a name, in lower case: ``orderId`` → ``order``, ``id``; digits are parts of their own."""
+    return [part.lower() for part in _PARTS.findall(name)]
+
+
+def is_word(word: str) -> bool:
+    """Whether a lower-case word, or its singular, is in the built-in list."""
+    known = interface_words()
+    return word in known or (len(word) > 3 and word.endswith("s") and word[:-1] in known)
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a name is made of built-in words alone, with digit runs of at most three."""
+    if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        return False
+    if is_word(name.lower()):
+        return True
+    return all((len(part) <= 3 if part.isdigit() else len(part) == 1 or is_word(part)) for part in parts(name))
+
+
+def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
+    """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
+    found = parts(name)
+    if any(part in _SECRET_PARTS or part in more for part in found):
+        return True
+    joined = "".join(found)
+    return joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES)
+
+
+def is_time_name(name: str) -> bool:
+    """Whether a name says that a bare integer is a point in time."""
+    found = parts(name)
+    return bool(found) and (found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"})
+
+
+def is_random_name(name: str) -> bool:
+    """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
+    return any(part in _RANDOM_PARTS for part in parts(name))
