@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from replay.exchange import Body, RawPair, Sealed
-from replay.sanitize.encodings import UndecodableError, decoded, text_of
+from replay.sanitize.codings import UndecodableError, decoded, text_of
 from replay.sanitize.walk import Walk
 from replay.sanitize.walkers.headers import media_type
 from replay.sanitize.walkers.json_text import JsonText
