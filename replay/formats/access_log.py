@@ -1,0 +1,157 @@
+"""Access logs → raw exchanges: nginx, Apache, HAProxy, AWS, Caddy and what else ``log_formats`` names.
+
+Lines come in order of their time within a window of ``WINDOW_LINES``, so that logs of several workers, which are out
+of order by a few seconds, come right. Where a log knows the time to the second only, the requests of a second are
+spread over it evenly, in the order of the file: the *i*-th of *n* at (i + ½) / n. The same file gives the same times.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from replay.errors import InputError
+from replay.exchange import RawExchange
+from replay.formats.log_entry import LogEntry, NotARequestError
+from replay.formats.log_formats import DETECTION_LINES, LineReader, LogFormat, chosen, detected, readable
+from replay.formats.log_time import SECOND_NS
+from replay.formats.reading import BROKEN, lines, open_unpacked
+from replay.formats.recording import LeftOut
+
+WINDOW_LINES = 8192
+_FULLEST_SECOND = 8 * WINDOW_LINES
+"""More requests than these in one second are spread in parts."""
+
+
+class AccessLog:
+    """An access log, open for one pass. Memory is that of the window: about 20 MB, at most 130 MB."""
+
+    def __init__(self, path: Path, name: str, log_format: str = "") -> None:
+        self._lines = lines(open_unpacked(path, "an access log"))
+        first = _first(self._lines, path)
+        self.format = _format(path, first, log_format)
+        read = self.format.reader(name)
+        self._items = _exchanges(chain(first, self._lines), read, name)
+        self._head = list(islice(self._items, WINDOW_LINES))
+        starts = (item.started for item in self._head if isinstance(item, RawExchange))
+        self.started_ns = min(starts, default=0)
+
+    def __iter__(self) -> Iterator[RawExchange | LeftOut]:
+        head, self._head = self._head, []
+        yield from head
+        for item in self._items:
+            if isinstance(item, RawExchange) and item.started < self.started_ns:
+                line = item.id.rpartition("-")[2]
+                yield LeftOut(f"line {line}", "out of order", "it began before the first requests of the log")
+            else:
+                yield item
+
+
+def open_access_log(path: Path, name: str, log_format: str = "") -> AccessLog:
+    """The access log at ``path``, which may be packed by gzip or zstd; ``name`` begins the ids of its exchanges.
+
+    Args:
+        log_format: a name of ``log_formats.FORMATS``, nginx's or Apache's own notation, or ``json: time=ts …``;
+            '' detects it from the first lines.
+
+    Raises:
+        InputError: there is no such file, or none of its first lines is a request of the format.
+        ReplayError: ``log_format`` is none.
+    """
+    return AccessLog(path, name, log_format)
+
+
+def _first(found: Iterator[bytes], path: Path) -> list[bytes]:
+    try:
+        return list(islice(found, DETECTION_LINES))
+    except BROKEN:
+        raise InputError(f"{path}: cannot be unpacked from its beginning. Pack the log again.") from None
+
+
+def _format(path: Path, first: list[bytes], log_format: str) -> LogFormat:
+    if not log_format:
+        return detected(path, first)
+    known = chosen(log_format)
+    if not readable(known, first):
+        raise InputError(f"{path}, line 1: is not written in the format of --log-format, nor is a line after it.")
+    return known
+
+
+def _exchanges(found: Iterator[bytes], read: LineReader, name: str) -> Iterator[RawExchange | LeftOut]:
+    """The lines as exchanges, second by second, and those that are none at once."""
+    seconds: dict[int, list[LogEntry]] = {}
+    order: list[int] = []
+    held = 0
+    for item in _entries(found, read):
+        if isinstance(item, LeftOut):
+            yield item
+            continue
+        second = item.stamp_ns // SECOND_NS
+        if second in seconds:
+            seconds[second].append(item)
+        else:
+            seconds[second] = [item]
+            heapq.heappush(order, second)
+        held += 1
+        if held > WINDOW_LINES and (len(order) > 1 or held > _FULLEST_SECOND):
+            ready = seconds.pop(heapq.heappop(order))
+            held -= len(ready)
+            yield from _spread(ready, name)
+    while order:
+        yield from _spread(seconds.pop(heapq.heappop(order)), name)
+
+
+def _entries(found: Iterator[bytes], read: LineReader) -> Iterator[LogEntry | LeftOut]:
+    number = 0
+    try:
+        for number, line in enumerate(found, 1):
+            try:
+                yield read(line.removesuffix(b"\r"), number)
+            except NotARequestError as error:
+                if line.strip():
+                    yield LeftOut(f"line {number}", error.reason, str(error))
+    except BROKEN:
+        yield LeftOut(f"after line {number}", "damaged", "the packed file is damaged or cut off here")
+
+
+def _spread(entries: list[LogEntry], name: str) -> Iterator[RawExchange]:
+    """The entries of one second as exchanges, in order of time."""
+    coarse = sum(entry.coarse for entry in entries)
+    if coarse < len(entries):
+        entries.sort(key=lambda entry: entry.stamp_ns)
+    place = 0
+    for entry in entries:
+        shift_ns = 0
+        if entry.coarse:
+            shift_ns = (2 * place + 1) * SECOND_NS // (2 * coarse)
+            place += 1
+        yield _exchange(entry, entry.stamp_ns + shift_ns, name)
+
+
+def _exchange(entry: LogEntry, stamp_ns: int, name: str) -> RawExchange:
+    took = entry.took_ns
+    if took < 0:
+        started = requested = stamp_ns
+    elif entry.at_end:
+        requested = stamp_ns - took
+        started = requested - entry.upload_ns
+    else:
+        started = stamp_ns
+        requested = started + entry.upload_ns
+    answered = took >= 0 and entry.response is not None
+    connect_started = requested + entry.waited_ns if entry.opening_ns else 0
+    return RawExchange(
+        f"{name}-{entry.line}",
+        entry.connection,
+        started,
+        requested,
+        connect_started,
+        connect_started + entry.opening_ns,
+        requested + entry.head_ns if answered and entry.head_ns >= 0 else 0,
+        requested + took if answered else 0,
+        entry.request,
+        entry.response,
+        entry.error,
+    )
