@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import binascii
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from replay.routes import interface_words
-from replay.sanitize.vocabulary import is_word
+from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES, is_word
 from replay.sanitize.walkers import header_names
 
 _TOKEN = re.compile(rb"[a-z0-9]{6,}+")
@@ -133,7 +134,16 @@ def _builtin() -> frozenset[bytes]:
         "unknown",
         *map(str, header_names.DURATIONS_S),
     ]
+    listed += _token_heads()
     return frozenset(token for text in listed for token in _TOKEN.findall(text.lower().encode()))
+
+
+def _token_heads() -> Iterable[str]:
+    """The heads that written JWTs have, as they are encoded: half of all real tokens have the same."""
+    for algorithm in JWT_ALGORITHMS:
+        for kind in ("", *JWT_TYPES):
+            head = f'{{"alg":"{algorithm}"' + (f',"typ":"{kind}"' if kind else "") + "}"
+            yield urlsafe_b64encode(head.encode()).decode()
 
 
 @lru_cache(maxsize=20_000)

@@ -12,6 +12,7 @@ _PATTERNS = {
     "bool": re.compile(r"true|false|yes|no|on|off|0|1", re.IGNORECASE),
     "decimal": re.compile(r"-?[0-9]{1,7}(?:\.[0-9]{1,4})?"),
     "slug": re.compile(r"[a-z]{1,24}(?:[-_][a-z0-9]{1,24}){0,7}"),
+    "code": re.compile(r"[A-Z]{1,5}-?[0-9]{1,4}"),
     "semver": re.compile(r"v?[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,5}(?:-[a-z]{1,8}(?:\.[0-9]{1,4})?)?"),
     "iso-lang": re.compile(r"[a-z]{2,3}(?:[-_][A-Z]{2})?"),
     "iso4217": re.compile(r"[A-Z]{3}|[a-z]{3}"),

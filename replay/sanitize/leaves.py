@@ -17,6 +17,7 @@ import msgspec
 from replay.sanitize import kinds
 from replay.sanitize.dates import Clock
 from replay.sanitize.pseudonyms import Pseudonyms, recased
+from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
 
 DEPTH = 6
 """How deep strings within strings are looked into; what lies deeper is replaced as a whole."""
@@ -205,7 +206,7 @@ class Leaves:
         except ValueError:
             return self._runs(text)
         number = self.pseudonyms.number("ip", address.compressed)
-        if address.is_loopback or address.is_unspecified:
+        if address.is_unspecified or address.compressed in {"127.0.0.1", "::1"}:
             return text
         if address.version == 6:
             tail = (
@@ -355,9 +356,11 @@ def _jwt_header(header: str) -> str:
         found = {}
     if not isinstance(found, dict):
         found = {}
-    kept = {
-        name: found[name] for name in ("alg", "typ") if isinstance(found.get(name), str) and len(found[name]) <= 16
-    }
+    allowed = {"alg": JWT_ALGORITHMS, "typ": JWT_TYPES}
     return msgspec.json.encode(
-        {name: value for name, value in kept.items() if value.isalnum() or value == "at+jwt"}
+        {
+            name: found[name]
+            for name, words in allowed.items()
+            if isinstance(found.get(name), str) and found[name] in words
+        }
     ).decode()

@@ -39,7 +39,6 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -297,16 +296,3 @@ def _wrong(file: str, key: str, what: str, cure: str) -> ReplayError:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def canonical(policy: Policy) -> dict[str, Any]:
-    """The policy in words, for ``replay policy show``."""
-    return {
-        "name": policy.name,
-        "hash": policy.hash,
-        "templates": policy.templates,
-        "reviewed_by": policy.reviewed_by,
-        "hosts kept": sorted(policy.hosts_kept),
-        "domains": {name: domain.guard for name, domain in policy.domains.items()},
-        "places": [place.rule for place in policy.places],
-    }

@@ -63,6 +63,11 @@ def is_known_name(name: str) -> bool:
     return all((len(part) <= 3 if part.isdigit() else len(part) == 1 or is_word(part)) for part in parts(name))
 
 
+JWT_ALGORITHMS = word_set("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA none")
+JWT_TYPES = word_set("JWT at+jwt")
+"""All that a token's head may say (RFC 7515, RFC 9068); anything else in it is data."""
+
+
 def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
     found = parts(name)
