@@ -21,7 +21,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command("import")
     def import_(
-        form: Annotated[str, typer.Argument(metavar="FORMAT", help="har: what browsers and proxies save.")],
+        form: Annotated[
+            str,
+            typer.Argument(
+                metavar="FORMAT",
+                help="har: what browsers and proxies save. gor: GoReplay's files. flows: what mitmproxy saves. "
+                "log: access logs of nginx, Apache, HAProxy, AWS load balancers, Caddy and others.",
+            ),
+        ],
         paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files of that format.")],
         output: Annotated[
             str, typer.Option("-o", "--output", help="The capture: a name under captures/, or a path.")
@@ -39,9 +46,17 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Option(
                 help="Whose requests belong together: file (one browser a file), page, or as in capture: "
-                "auto, cookie, authorization, connection."
+                "auto, cookie, authorization, connection (in a log: client address and user agent). "
+                "Default: file for har, connection for log, else auto."
             ),
-        ] = "file",
+        ] = "",
+        log_format: Annotated[
+            str,
+            typer.Option(
+                help="How a log is written: a name, nginx's log_format, Apache's LogFormat, or 'json: time=ts …'. "
+                "Default: detected from its first lines."
+            ),
+        ] = "",
     ) -> None:
         """Foreign recordings to a sanitised capture, through the same sanitiser as live traffic.
 
@@ -54,6 +69,10 @@ def register(app: typer.Typer) -> None:
             replay import har checkout.har -o checkout
 
             replay import har visits/*.har -o visits --policy policy.toml --key-file team.key
+
+            replay import log access.log.1.gz access.log -o monday
+
+            replay import log access.log -o monday --log-format '%h %l %u %t "%r" %>s %b %D'
         """
         import secrets
         from datetime import UTC, datetime
@@ -63,16 +82,19 @@ def register(app: typer.Typer) -> None:
         from replay.capture.placement import refuse_tracked
         from replay.capture.segments import SegmentWriter
         from replay.exchange import CAPTURE_FORMAT
-        from replay.formats.intake import FORMATS, close_capture, epoch_ns, open_sources, take_in
+        from replay.formats.intake import FORMATS, SESSIONS, close_capture, epoch_ns, open_sources, take_in
         from replay.sanitize.keys import KeySource, load_key
         from replay.sanitize.policy import load_policy
         from replay.sanitize.sanitizer import Sanitizer
 
         if form not in FORMATS:
             raise ReplayError(f"'{form[:40]}' is no format to import. Name one of: {', '.join(sorted(FORMATS))}.")
+        if log_format and form != "log":
+            raise ReplayError("--log-format: is for 'replay import log' only. Leave it out.")
+        session_by = session_by or SESSIONS[form]
         rules = load_policy(policy)
         key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())
-        sources = open_sources(form, paths)
+        sources = open_sources(form, paths, log_format)
         folder = named(output, "captures")
         refuse_tracked(folder)
         client, by = _clients(session_by)
@@ -109,10 +131,11 @@ def _clients(session_by: str) -> tuple[Client, str]:
 
 def _print(folder: Path, result: Intake) -> None:
     for reason, places in sorted(result.left_out.items()):
-        for place in places[:_SHOWN]:
+        for place in places:
             progress(f"left out, {reason}: {place}")
-        if len(places) > _SHOWN:
-            progress(f"left out, {reason}: … and {len(places) - _SHOWN:,} more")
+        more = result.left_out_counts[reason] - len(places)
+        if more:
+            progress(f"left out, {reason}: … and {more:,} more")
     stdout.print(
         f"{folder}: {result.written:,} of {result.seen:,} exchanges, {len(result.sessions):,} sessions, "
         f"{result.duration_ns / 1e9:,.1f} s",
@@ -122,5 +145,5 @@ def _print(folder: Path, result: Intake) -> None:
         stdout.print(f"  {host}  {count:,}", markup=False)
     if len(result.hosts) > _SHOWN:
         stdout.print(f"  … and {len(result.hosts) - _SHOWN:,} more hosts", markup=False)
-    for reason, places in sorted(result.left_out.items()):
-        stdout.print(f"  left out, {reason}: {len(places):,}", markup=False)
+    for reason, count in sorted(result.left_out_counts.items()):
+        stdout.print(f"  left out, {reason}: {count:,}", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,11 +16,20 @@ from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
 from replay.capture.segments import SegmentWriter
 from replay.errors import IncompleteError, InputError
 from replay.exchange import Exchange, RawExchange
+from replay.formats.access_log import open_access_log
+from replay.formats.flows import open_flows
+from replay.formats.gor import open_gor
 from replay.formats.har import open_har
 from replay.formats.recording import LeftOut, Opener, Recording
 
-FORMATS: dict[str, Opener] = {"har": open_har}
+FORMATS: dict[str, Opener] = {"har": open_har, "gor": open_gor, "flows": open_flows, "log": open_access_log}
 """What ``replay import`` reads, by the name that it goes by on the command line."""
+
+SESSIONS = {"har": "file", "gor": "auto", "flows": "auto", "log": "connection"}
+"""Whose requests belong together where nothing else is said; a log's connection is a client and its user agent."""
+
+SHOWN_PLACES = 20
+"""Places that are named of each reason; all are counted."""
 
 WITHHELD = "withheld"
 
@@ -58,17 +68,22 @@ class Intake:
     kept_hosts: set[tuple[str, str]] = field(default_factory=set)
     """Scheme and host of those that the policy keeps: where production lives."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
-    """Reason → places with what is wrong there; never a value."""
+    """Reason → the first places with what is wrong there; never a value."""
+    left_out_counts: Counter[str] = field(default_factory=Counter)
+    """Reason → how many."""
     duration_ns: int = 0
 
     def leave_out(self, reason: str, place: str) -> None:
         """Count an entry that is not in the capture."""
-        self.left_out.setdefault(reason, []).append(place)
+        self.left_out_counts[reason] += 1
+        places = self.left_out.setdefault(reason, [])
+        if len(places) < SHOWN_PLACES:
+            places.append(place)
 
 
-def open_sources(form: str, paths: Sequence[Path]) -> list[Source]:
+def open_sources(form: str, paths: Sequence[Path], log_format: str = "") -> list[Source]:
     """The recordings at ``paths``, each with ids of its own; raises InputError where one is none."""
-    opener = FORMATS[form]
+    opener = partial(open_access_log, log_format=log_format) if log_format else FORMATS[form]
     return [Source(path, opener(path, f"{form}{number}")) for number, path in enumerate(paths)]
 
 
@@ -125,8 +140,9 @@ def _of_client(raw: RawExchange, client: Client) -> RawExchange:
 def _nothing(result: Intake) -> str:
     if not result.seen:
         return "holds no entry"
-    reason, places = max(result.left_out.items(), key=lambda item: len(item[1]))
-    return f"none of its {result.seen:,} entries could be imported ({reason}: {places[0].rpartition(': ')[2]})"
+    reason, _ = result.left_out_counts.most_common(1)[0]
+    why = result.left_out[reason][0].rpartition(": ")[2]
+    return f"none of its {result.seen:,} entries could be imported ({reason}: {why})"
 
 
 def close_capture(
@@ -140,7 +156,7 @@ def close_capture(
             origins=[origin(scheme, host) for scheme, host in sorted(result.kept_hosts)],
             seen=result.seen,
             written=result.written,
-            dropped={reason: len(places) for reason, places in result.left_out.items()},
+            dropped=dict(result.left_out_counts),
             notes={name: count for name, count in cleaner.counts.items() if count},
             duration_ns=result.duration_ns,
             segments=list(writer.closed),
