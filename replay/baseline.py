@@ -1,7 +1,8 @@
 """A baseline: what production took, as the samples of a run that production made.
 
 Production's latency counts from the complete request to the complete response at the proxy, without the time spent on
-opening the upstream connection. A request whose client went away is kept as ``stopped``: nobody's fault.
+opening the upstream connection. A request whose client went away is kept as ``stopped``: nobody's fault. An answer
+whose end is not known (from an access log without durations) is no sample: it is counted, never taken for 0 ms.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from replay.capture.manifest import CaptureManifest
 from replay.errors import InputError
 from replay.exchange import Exchange
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
+
+UNTIMED = "answered at an unknown time"
+"""The reason in ``left_out`` for what is no sample."""
 
 _BATCH = 8192
 _ERROR_OF = {"": "", "connect": "connect", "timeout": "timeout", "reset": "reset", "protocol": "protocol"}
@@ -62,10 +66,17 @@ class _Recorder:
         self._names = {name: _Names() for name in self._rows.names}
         self._sessions, self._connections = _Names(), _Names()
         self.requests = 0
+        self.measured = 0
+        """Samples that say how the service did: answered, or failed by its fault."""
+        self.untimed = 0
+        """Answers whose end is not known."""
         self.last_ns = 0
 
     def add(self, exchange: Exchange) -> None:
-        """Record one exchange."""
+        """Record one exchange, unless it was answered nobody knows when."""
+        if exchange.response is not None and exchange.ended is None:
+            self.untimed += 1
+            return
         requested = max(0, exchange.requested - self._start_ns)
         took = exchange.service_time_ns
         # Opening an upstream connection is left out of the latency, so the request counts as sent later.
@@ -93,6 +104,7 @@ class _Recorder:
             self._rows.names[name].append(self._names[name](value))
         self._rows.reused.append(exchange.connected is None)
         self.requests += 1
+        self.measured += error != "stopped"
         self.last_ns = max(self.last_ns, sent)
         if len(self._rows) >= _BATCH:
             self.flush()
@@ -132,7 +144,7 @@ def write_baseline(
         start_ns: the start of the capture's first exchange; the run's time counts from there.
 
     Raises:
-        InputError: the capture is empty.
+        InputError: the capture is empty, or does not tell when its answers ended.
     """
     writer = samples.SampleWriter(folder / "samples-0000.arrow")
     try:
@@ -142,8 +154,14 @@ def write_baseline(
         recorder.flush()
     finally:
         writer.close()
-    if not recorder.requests:
+    captured = recorder.requests + recorder.untimed
+    if not captured:
         raise InputError(f"{capture.name}: holds no exchange, so it gives no baseline. Capture some traffic first.")
+    if not recorder.measured:
+        raise InputError(
+            f"{capture.name}: none of its {captured:,} exchanges tells when its answer ended, so it gives no "
+            "baseline. Log each request's duration (nginx $request_time, Apache %D), or record the responses too."
+        )
     samples.compact(folder)
     manifest = RunManifest(
         format=RUN_FORMAT,
@@ -158,7 +176,8 @@ def write_baseline(
         duration_ns=recorder.last_ns + 1,
         requests=recorder.requests,
         planned=recorder.requests,
-        production_requests=recorder.requests,
+        production_requests=captured,
+        left_out={UNTIMED: recorder.untimed} if recorder.untimed else {},
         mode="production",
         preflight="skipped",
     )

@@ -62,6 +62,27 @@ def test_an_empty_capture_gives_no_baseline(tmp_path: Path) -> None:
         rows(tmp_path, [])
 
 
+def test_an_answer_without_a_known_end_is_counted_and_never_taken_for_no_time_at_all(tmp_path: Path) -> None:
+    found = rows(tmp_path, [exchange(took_ms=20), exchange(at_ms=5, ended=None, first_byte=None)])
+
+    manifest = read_run_manifest(tmp_path)
+    assert [row["end"] for row in found] == [20 * MS]
+    assert manifest.left_out == {"answered at an unknown time": 1}
+    assert (manifest.requests, manifest.planned, manifest.production_requests) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [exchange(ended=None, first_byte=None), exchange(took_ms=None, error=""), exchange(took_ms=None, error="client")],
+    ids=["no end", "no answer recorded", "client gone"],
+)
+def test_a_capture_that_tells_no_latency_gives_no_baseline(tmp_path: Path, untold: Exchange) -> None:
+    with pytest.raises(
+        InputError, match=r"friday: none of its 2 exchanges tells when its answer ended.*\$request_time"
+    ):
+        rows(tmp_path, [untold, untold])
+
+
 def test_many_exchanges_of_many_routes_come_back_whole(tmp_path: Path) -> None:
     exchanges = [exchange(f"/{i % 37}", at_ms=i, took_ms=i % 90) for i in range(20_000)]
 
