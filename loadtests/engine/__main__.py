@@ -124,6 +124,7 @@ class Engine:
                 self._conductor.clock,
                 self._conductor.done,
                 reader.methods.names,
+                lambda reason: self._conductor.stop("worker lost", reason),
                 first_number=(worker << 40) | (number << 32),
             )
             for number, (target, pinned) in enumerate(zip(targets, spec.targets, strict=True))

@@ -280,7 +280,8 @@ class Conductor:
 
     def _tick(self, now: int) -> None:
         before, after = self._second, self._opened_second()
-        wall_ns = max(1, after.wall_ns - before.wall_ns)
+        # The last tick may be a few microseconds long; its figures must not look like a busy second's.
+        wall_ns = max(SECOND_NS // 2, after.wall_ns - before.wall_ns)
         busy_ns = after.cpu_ns - before.cpu_ns - (after.spun_ns - before.spun_ns)
         tick = Tick(
             worker=self._worker,

@@ -8,6 +8,7 @@ the call, where its method is idempotent, is sent once more on a fresh connectio
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +20,8 @@ import httptools
 from loadtests.engine.calls import Call
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-_GRANULARITY_NS = 50_000_000
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+"""This machine has run out of ports, descriptors or memory: not the target's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,9 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
+        if self._complete:  # a second answer to one request
+            self.closed = True
+            return
         self._status = self._parser.get_status_code()
         if self.call is not None and self._pool.is_head(self.call) and self._status >= 200:
             self._headless = True
@@ -143,6 +148,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """httptools: the answer is whole; an interim one (1xx) is not the answer."""
+        if self._complete:
+            return
         if self._status >= 200 or self._status == 101:
             self._complete = True
             self._keeps = self._parser.should_keep_alive()  # the parser knows it only now
@@ -198,6 +205,7 @@ class Pool:
         clock: Callable[[], int],
         done: Done,
         methods: list[str],
+        exhausted: Callable[[str], None],
         first_number: int = 0,
     ) -> None:
         self._loop = loop
@@ -214,6 +222,7 @@ class Pool:
         self._waiting: deque[Call] = deque()
         self.clock = clock
         self.done = done
+        self.exhausted = exhausted
 
     def is_head(self, call: Call) -> bool:
         """Whether the answer to ``call`` has no body whatever its head says."""
@@ -251,8 +260,7 @@ class Pool:
     def lost(self, connection: Connection) -> None:
         """Forget a connection; open another where a call waits and none is on its way."""
         self._open.discard(connection)
-        if self._waiting and len(self._connecting) < len(self._waiting):
-            self._connect(None)
+        self._connect_for_waiting(len(self._connecting))
 
     def expire(self, now: int) -> None:
         """End the calls whose time is up."""
@@ -306,6 +314,8 @@ class Pool:
                     server_hostname=self._server_name if self._tls else None,
                 )
         except OSError as error:  # TimeoutError too
+            if error.errno in _EXHAUSTED:
+                self.exhausted(f"no connection can be opened ({errno.errorcode[error.errno]})")
             self._not_connected(call, "tls" if isinstance(error, ssl.SSLError) else "connect")
             return
         if connection.closed:
@@ -325,6 +335,11 @@ class Pool:
             call = self._waiting.popleft()
         if call is not None:
             self.done(call, 0, error, self.clock(), 0)
+        self._connect_for_waiting(len(self._connecting) - 1)  # without the one that just failed
+
+    def _connect_for_waiting(self, on_their_way: int) -> None:
+        if on_their_way < len(self._waiting):
+            self._connect(None)
 
 
 def tls_context(ca: str, insecure: bool) -> ssl.SSLContext:

@@ -52,6 +52,7 @@ class Prober:
                 time.monotonic_ns,
                 self._done,
                 self.reader.methods.names,
+                lambda _: None,
             )
             for target, pinned in zip(targets, spec.targets, strict=True)
         ]

@@ -81,6 +81,8 @@ def prepare(options: RunOptions) -> Order:
     manifest = plan.manifest
     if options.mode not in _MODES:
         raise ReplayError(f"--mode {options.mode[:20]}: is none of {', '.join(_MODES)}.")
+    if options.locust and not options.locust[0].startswith("-"):
+        raise ReplayError(f"'{options.locust[0][:60]}': one plan at a time. Options for Locust stand behind '--'.")
     for argument in options.locust:
         if argument.partition("=")[0] in _OURS:
             raise ReplayError(f"{argument[:40]}: is set by 'replay run' itself. Leave it out behind '--'.")
