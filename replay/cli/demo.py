@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from replay.cli.output import progress, stdout
-
-_WORDS = {0: "READY", 1: "NOT READY", 3: "INCONCLUSIVE", 4: "INVALID"}
+from replay.cli.output import progress
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +48,7 @@ def register(app: typer.Typer) -> None:
                 raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
             folder.mkdir(mode=0o700, parents=True)
         course = Course(folder, regression, seconds, rate, scale, seed)
-        progress(f"Everything goes to {folder}; nothing leaves this machine.")
+        progress(f"About two and a half minutes. Everything goes to {folder}; nothing leaves this machine.")
         with Children() as children:
             code = Tour(course, children, progress).run()
-        report = folder / "report" / "report.html"
-        if report.exists():
-            stdout.print(f"{_WORDS.get(code, 'no verdict')}. The report: {report}", markup=False)
         return code
