@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 MAX_DEPTH = 5
 _MAX_INFLATED_BYTES = 4 << 20
 _MAX_TEXTS = 2_000
+_MIN_PACKED_BYTES = 16
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPE = re.compile(rb"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[\"\\/bfnrt'])")
@@ -124,6 +126,23 @@ def _base64(text: bytes) -> Iterator[bytes]:
                 continue
             if _says_something(inner):
                 yield inner
+            elif not skip and len(inner) >= _MIN_PACKED_BYTES:
+                yield from _unmarked(inner)
+
+
+def _unmarked(text: bytes) -> Iterator[bytes]:
+    """What brotli or bare deflate, which have no magic number, make of bytes that are no text."""
+    for inflated in (_inflated(text, -15), _unbrotli(text)):
+        if len(inflated) >= _MIN_PACKED_BYTES and _says_something(inflated):
+            yield inflated
+
+
+def _unbrotli(text: bytes) -> bytes:
+    try:
+        inflated: bytes = brotli.Decompressor().process(text, output_buffer_limit=_MAX_INFLATED_BYTES)
+    except brotli.error:
+        return b""
+    return inflated
 
 
 def _hexadecimal(text: bytes) -> Iterator[bytes]:

@@ -167,7 +167,7 @@ _DETECTORS = (
     _Detector(
         "e-mail",
         (b"@",),
-        re.compile(rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})"),
+        re.compile(rb"(?<=[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-])@((?:[A-Za-z0-9-]{1,63}\.){1,9}[A-Za-z]{2,24})"),
         _is_foreign_mail,
     ),
     _Detector(

@@ -143,19 +143,20 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[Passage]:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             if line:
-                yield _record(f"line {number}" if not base else f"line {number}, from byte {base}", line)
+                yield record_of(f"line {number}" if not base else f"line {number}, from byte {base}", line)
             number, base = number + 1, 0
         if len(rest) > _PIECE_BYTES:
             yield Passage(f"line {number}, from byte {base}", rest)
             base += len(rest) - _OVERLAP_BYTES
             rest = rest[-_OVERLAP_BYTES:]
     if rest:
-        yield _record(f"line {number}" if not base else f"line {number}, from byte {base}", rest)
+        yield record_of(f"line {number}" if not base else f"line {number}, from byte {base}", rest)
     if failure:
         raise failure
 
 
-def _record(record: str, line: bytes) -> Passage:
+def record_of(record: str, line: bytes) -> Passage:
+    """A line, with its leaves where it is JSON."""
     return Passage(record, line, tuple(_leaves(line)) if line[:1] in b"{[" else ())
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from urllib.parse import quote
 
+import brotli
 import pytest
 import zstandard
 from hypothesis import given
@@ -50,6 +51,11 @@ def test_a_notation_is_undone(name: str) -> None:
 @pytest.mark.parametrize("outer", ["percent", "json escapes", "base64", "hex", "gzip"])
 def test_a_notation_within_another_is_undone(inner: str, outer: str) -> None:
     assert found(ENCODERS[outer](ENCODERS[inner](VALUE)))
+
+
+def test_compressions_without_a_magic_number_are_undone_within_base64() -> None:
+    for packed in (brotli.compress(VALUE * 2), zlib.compress(VALUE * 2)[2:-4]):
+        assert found(base64.b64encode(packed))
 
 
 def test_the_payload_of_a_jwt_is_decoded() -> None:
