@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from replay.routes import interface_words
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES, is_word
-from replay.sanitize.walkers import header_names
+from replay.sanitize.walkers import header_names, markup
 
 _TOKEN = re.compile(rb"[a-z0-9]{6,}+")
 _SPACED_DIGITS = re.compile(rb"[0-9](?:[ ().-]{0,2}+[0-9]){6,}+")
@@ -133,6 +133,11 @@ def _builtin() -> frozenset[bytes]:
         "localhost",
         "unknown",
         *map(str, header_names.DURATIONS_S),
+        *markup.TAGS,
+        *markup.ATTRIBUTES,
+        *markup.KEPT_VALUES,
+        *markup.XML_NAMESPACES,
+        "doctype",
     ]
     listed += _token_heads()
     return frozenset(token for text in listed for token in _TOKEN.findall(text.lower().encode()))

@@ -36,13 +36,14 @@ def _refused(_text: str) -> str | None:
 
 
 class Leaves:
-    """The map of leaves under one key. ``url`` and ``document`` are set by the walkers, which know URLs and JSON."""
+    """The map of leaves under one key. ``url``, ``document`` and ``query`` are set by the walkers of those."""
 
     def __init__(self, pseudonyms: Pseudonyms, clock: Clock) -> None:
         self.pseudonyms = pseudonyms
         self.clock = clock
         self.url: DocumentMap = _refused
         self.document: DocumentMap = _refused
+        self.query: DocumentMap = _refused
         self._depth = 0
         self._kept = 0
         self._cache: dict[str, str] = {}
@@ -112,6 +113,10 @@ class Leaves:
         nested = self._decoded(text)
         if nested is not None:
             return nested
+        if last == "}" and "{" in text:
+            nested = self.query(text)
+            if nested is not None:
+                return nested
         return self.composite(text)
 
     def composite(self, text: str) -> str:

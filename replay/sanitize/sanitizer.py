@@ -17,6 +17,7 @@ from replay.sanitize.policy import Policy
 from replay.sanitize.pseudonyms import Pseudonyms
 from replay.sanitize.sessions import Sessions
 from replay.sanitize.walk import Walk
+from replay.sanitize.walkers import graphql
 from replay.sanitize.walkers.bodies import Bodies, CleanBody
 from replay.sanitize.walkers.cookies import Cookies
 from replay.sanitize.walkers.headers import Headers
@@ -55,6 +56,7 @@ class Sanitizer:
         documents = JsonText(self._walk)
         leaves.url = self._urls.reference
         leaves.document = documents.nested
+        leaves.query = lambda text: graphql.mapped(self._walk, text) if graphql.is_graphql(text) else None
         self._headers = Headers(self._walk, self._urls, Cookies(self._walk, self._urls))
         self._bodies = Bodies(self._walk, self._urls, documents)
         self._gate = Gate(policy.vocabulary, leaves.number)

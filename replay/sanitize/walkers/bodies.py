@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from replay.exchange import Body, RawPair, Sealed
 from replay.sanitize.codings import UndecodableError, decoded, text_of
 from replay.sanitize.walk import Walk
+from replay.sanitize.walkers import graphql
 from replay.sanitize.walkers.headers import media_type
 from replay.sanitize.walkers.json_text import JsonText
+from replay.sanitize.walkers.lines import Lines
+from replay.sanitize.walkers.markup import Markup
+from replay.sanitize.walkers.multipart import Multipart
 from replay.sanitize.walkers.urls import Urls
 
 LONGEST_TEXT_BYTES = 2 << 20
 """Longer bodies are sealed: what takes a person's minutes to read is no request that a replay depends on."""
 _SCRIPTS = frozenset(
     {"text/css", "text/javascript", "application/javascript", "application/x-javascript", "application/ecmascript"}
+)
+_MARKUP = re.compile(
+    r"\s*+(?:<!--[^-]*+-->\s*+)?+<(?:!doctype\s|html[\s>]|\?xml\s|svg[\s>]|head[\s>])", re.IGNORECASE
 )
 _JSON_TYPES = ("application/json", "text/json", "+json")
 
@@ -37,6 +45,9 @@ class Bodies:
         self._walk = walk
         self._urls = urls
         self._documents = documents
+        self._markup = Markup(walk, urls, documents)
+        self._lines = Lines(walk, documents)
+        self._multipart = Multipart(walk, self._text)
 
     def clean(self, headers: list[RawPair], body: bytes | None, size: int) -> CleanBody:
         """The stored form of a body of ``size`` bytes on the wire."""
@@ -53,7 +64,9 @@ class Bodies:
         if len(raw) > LONGEST_TEXT_BYTES:
             return self._sealed(len(raw), kind, "long_body")
         bare = kind.partition(";")[0]
-        text = None if bare in _SCRIPTS else text_of(raw, _charset(declared))
+        if bare.startswith("multipart/"):
+            return self._parts(raw, declared, kind)
+        text = text_of(raw, _charset(declared))
         if text is None:
             return self._sealed(len(raw), kind, "opaque_body")
         clean = self._text(text, bare)
@@ -68,11 +81,30 @@ class Bodies:
         if kind == "application/x-www-form-urlencoded" and not text.lstrip().startswith(("{", "[")):
             return self._urls.pairs("form", text.strip("\r\n"))
         found = self._documents.any(text)
-        if found is not None:
+        if found is not None or kind in _SCRIPTS:
             return found
+        if kind == "text/event-stream":
+            return self._lines.events(text)
+        if kind in {"text/csv", "text/tab-separated-values"}:
+            return self._lines.table(text, "," if kind == "text/csv" else "\t")
+        if kind == "application/graphql":
+            return graphql.mapped(self._walk, text)
+        is_xml = (kind.endswith(("/xml", "+xml")) and kind != "application/xhtml+xml") or text.startswith("<?xml")
+        if kind in {"text/html", "application/xhtml+xml"} or is_xml or _MARKUP.match(text):
+            return self._markup.document(text, is_xml=is_xml)
         if kind.startswith(_JSON_TYPES) or kind.endswith("+json") or kind == "text/plain":
             return self._walk.leaves.composite(text)  # it does not parse: text, mapped piece by piece
         return None
+
+    def _parts(self, raw: bytes, declared: str, kind: str) -> CleanBody:
+        found = self._multipart.body(raw, declared)
+        if found is None:
+            return self._sealed(len(raw), kind, "opaque_body")
+        body, content_type = found
+        try:
+            return CleanBody(body.decode(), content_type, raw)
+        except UnicodeDecodeError:
+            return CleanBody(Sealed(base64=body, type=content_type.partition(";")[0]), content_type, raw)
 
     def _sealed(self, size: int, kind: str, note: str) -> CleanBody:
         self._walk.counts[note] += 1
