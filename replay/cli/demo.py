@@ -50,5 +50,4 @@ def register(app: typer.Typer) -> None:
         course = Course(folder, regression, seconds, rate, scale, seed)
         progress(f"About two and a half minutes. Everything goes to {folder}; nothing leaves this machine.")
         with Children() as children:
-            code = Tour(course, children, progress).run()
-        return code
+            return Tour(course, children, progress).run()
