@@ -10,10 +10,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from analysis.compare import Comparison, ErrorRow, QuantileRow, RouteComparison
+from analysis.drift import is_material
 from analysis.gate_file import Budget, Gate, Slo
 from analysis.interval import Difference, limit, share_limit
 from analysis.rows import change
+from analysis.variance import t_critical
 from analysis.verdict import Claim, State
 from analysis.words import between, milliseconds, percent, points, quantile, signed, times
 
@@ -32,6 +36,8 @@ class Candidacy:
     """On the scale of ``difference``."""
     is_required: bool
     """Whether READY needs it proved; false where a route that the gate did not name cannot be judged."""
+    held: str = ""
+    """Why it cannot be proved whatever the numbers say; it can still be disproved, by twice the interval."""
 
 
 def gated_routes(comparison: Comparison, gate: Gate) -> list[str]:
@@ -56,6 +62,10 @@ def claims(comparison: Comparison, gate: Gate) -> list[Candidacy]:
         found += _of_route(comparison.total, gate, is_required=True)
     found += [_slo(comparison, gate, slo) for slo in gate.slos]
     found += [_budget(comparison, gate, budget) for budget in gate.budgets]
+    slices = comparison.candidate.window.slices
+    if slices < gate.min_slices:
+        why = f"the run has {slices} slices and this gate asks for {gate.min_slices}"
+        found = [_held(item, why, gate.alpha) for item in found]
     return found
 
 
@@ -84,8 +94,35 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
             why = f"too few requests for {quantile(p)}: {_few(row)}"
             yield _not_asked("latency", route.route, p, why, is_required=is_required)
         else:
-            yield _latency(route.route, row, gate)
+            asked = _latency(route.route, row, gate)
+            length = row.time_constants
+            is_drifting = length < gate.min_time_constants and is_material(_half_width(row, gate), asked.margin)
+            why = f"the run is only {length:.0f} time constants of its own drift long"
+            yield _held(asked, why, gate.alpha) if is_drifting else asked
     yield _errors(route.route, route.errors["any error"], _worst_class(route), gate)
+
+
+def _half_width(row: QuantileRow, gate: Gate) -> float:
+    """Half the interval, without what runs of one build differ by anyway."""
+    within = row.difference.se**2 - row.difference.noise**2
+    return float(t_critical(gate.alpha, math.inf)) * math.sqrt(max(0.0, within))
+
+
+def _held(item: Candidacy, why: str, alpha: float) -> Candidacy:
+    """The claim held back: never proved, and disproved only by twice the interval."""
+    if item.difference is None:
+        return item
+    wide = item.difference.stretched(2.0)
+    is_log = item.claim.kind == "latency"
+    lower, upper = wide.lower_at(alpha), wide.upper_at(alpha)
+    claim = msgspec.structs.replace(
+        item.claim,
+        lower=change(lower) if is_log else item.claim.lower,
+        upper=change(upper) if is_log else item.claim.upper,
+        sentence=f"{item.claim.sentence}; {why}",
+        p_worse=wide.p_above(item.margin),
+    )
+    return Candidacy(claim, wide, item.margin, item.is_required, why)
 
 
 def _few(row: QuantileRow) -> str:
@@ -232,10 +269,12 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def advice(claim: Claim) -> str:
+def advice(claim: Claim, *, held: bool = False) -> str:
     """What would settle an open latency claim, in words; '' where there is nothing to say."""
     if claim.kind != "latency" or claim.state is not State.OPEN:
         return ""
+    if held:
+        return "make a longer run, or repeat it at a steadier hour"
     if claim.change is not None and claim.margin is not None and claim.change > claim.margin / 2:
         return "it lies near its margin: look at it, or repeat the run"
     if claim.runs_longer is None:

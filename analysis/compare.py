@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.drift import drift_of
 from analysis.histogram import Floats, Histogram, merged
 from analysis.interval import (
     Difference,
@@ -58,6 +59,8 @@ class QuantileRow:
     candidate: QuantileEstimate
     difference: Difference
     """ln(candidate / baseline)."""
+    time_constants: float
+    """Length of the runs in time constants of their drift."""
 
     @property
     def ratio(self) -> float:
@@ -230,11 +233,19 @@ def _quantiles(
 ) -> dict[float, QuantileRow]:
     if not a.n or not b.n:
         return {}
+    drift = drift_of([estimate_quantile(part, 0.5).influence for part in (a, b)])
+    is_long = min(a.slices, b.slices) > 2 * NU
     found: dict[float, QuantileRow] = {}
     for p in quantiles:
         of_a, of_b = estimate_quantile(a, p), estimate_quantile(b, p)
-        pair = is_paired and a.slices == b.slices > 2 * NU and _is_smooth(of_a) and _is_smooth(of_b)
-        found[p] = QuantileRow(p, of_a, of_b, (paired if pair else unpaired)(of_a, of_b, noise))
+        if is_long:
+            variances = drift.variance([of_a.influence, of_b.influence])
+            of_a, of_b = of_a.with_variance(variances[0]), of_b.with_variance(variances[1])
+        if is_paired and is_long and a.slices == b.slices and _is_smooth(of_a) and _is_smooth(of_b):
+            difference = paired(of_a, of_b, noise, lambda series: drift.variance([series])[0])
+        else:
+            difference = unpaired(of_a, of_b, noise)
+        found[p] = QuantileRow(p, of_a, of_b, difference, drift.time_constants)
     return found
 
 

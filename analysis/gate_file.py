@@ -103,8 +103,9 @@ class Gate(_Table, frozen=True, kw_only=True):
     slice_s: Annotated[float, msgspec.Meta(ge=0.1, le=60.0)] = 5.0
     min_slices: Annotated[int, msgspec.Meta(ge=16)] = 60
     """Fewer whole slices than this decide nothing."""
-    min_time_constants: NotNegative = 30.0
-    """A run shorter than this many time constants of its own drift decides nothing; 0 switches the check off."""
+    min_time_constants: NotNegative = 10.0
+    """A run shorter than this many time constants of its own drift proves nothing; 0 switches the check off.
+    Intervals widen from about 30 time constants down, whatever this says."""
     assumed_run_noise: NotNegative = 0.03
     """Relative spread between two runs of one build, assumed while fewer than three A/A runs measure it."""
     min_judged_share: Share = 0.8

@@ -7,8 +7,8 @@ test against a margin and Holm's step-down all read the same curve and can never
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -50,6 +50,12 @@ class Difference:
     def p_below(self, margin: float) -> float:
         """The smallest error rate at which the difference is proved to stay below ``margin`` (at least 10⁻⁷)."""
         return _smallest(margin - self.upper)
+
+    def stretched(self, factor: float) -> Difference:
+        """The same with bounds ``factor`` times as far off."""
+        lower = self.estimate - factor * (self.estimate - self.lower)
+        upper = self.estimate + factor * (self.upper - self.estimate)
+        return replace(self, lower=lower, upper=upper)
 
     @property
     def se(self) -> float:
@@ -110,13 +116,18 @@ def unpaired(a: QuantileEstimate, b: QuantileEstimate, noise: float, nu: int = N
     return Difference(estimate, lower, upper, noise=noise)
 
 
-def paired(a: QuantileEstimate, b: QuantileEstimate, noise: float, nu: int = NU) -> Difference:
+def paired(
+    a: QuantileEstimate,
+    b: QuantileEstimate,
+    noise: float,
+    variance_of: Callable[[Floats], float] = long_run_variance,
+    nu: int = NU,
+) -> Difference:
     """ln q_B − ln q_A of two runs of one schedule: the long-run variance of the difference of their influences.
 
     What the schedule does to both, it does to neither's disadvantage; both estimates must have the same slices.
     """
-    difference = b.slope() * b.influence / b.n - a.slope() * a.influence / a.n
-    variance = long_run_variance(difference, nu)
+    variance = variance_of(b.slope() * b.influence / b.n - a.slope() * a.influence / a.n)
     estimate = b.log_value - a.log_value
     half = np.sqrt((t_critical(ALPHAS, nu) ** 2) * variance + (-ndtri(ALPHAS) * noise) ** 2)
     return Difference(estimate, estimate - half, estimate + half, is_paired=True, noise=noise)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -19,7 +20,7 @@ from analysis.gate_file import Gate
 from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.rows import change, route_rows, run_row
 from analysis.tally import CONNECT
-from analysis.validity import check_run
+from analysis.validity import GENERATOR_STATE, check_run
 from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
 from analysis.words import listed, percent, signed
 
@@ -34,9 +35,10 @@ def judge(comparison: Comparison, gate: Gate) -> Verdict:
     reached = _reached(comparison, gate)
     faults = [check.sentence for check in checks if check.state == "fault"]
     doubts = [check.sentence for check in checks if check.state == "doubt"]
+    blind = [check.sentence for check in checks if check.state == "doubt" and check.name == GENERATOR_STATE]
     broken = _breakdown(comparison)
     failed = sorted((c.claim for c in settled if c.claim.state is State.FAILED), key=_gravity)
-    missing = [c.claim for c in settled if c.is_required and c.claim.state in {State.OPEN, State.UNJUDGED}]
+    missing = [c for c in settled if c.is_required and c.claim.state in {State.OPEN, State.UNJUDGED}]
 
     if faults:
         word, reasons = Word.INVALID, faults
@@ -44,6 +46,8 @@ def judge(comparison: Comparison, gate: Gate) -> Verdict:
         word, reasons = Word.NOT_READY, broken + [_failing(claim) for claim in failed]
     elif reached.state == "fault":
         word, reasons = Word.INVALID, [reached.sentence]
+    elif blind:
+        word, reasons = Word.INCONCLUSIVE, blind
     elif failed:
         word, reasons = Word.NOT_READY, [_failing(claim) for claim in failed]
     elif doubts or missing:
@@ -87,10 +91,9 @@ def settle(pending: Sequence[Candidacy], alpha: float) -> list[Candidacy]:
         state = item.claim.state
         if item.difference is not None:
             state = State.FAILED if next(rejected) else State.OPEN
-            if item.difference.upper_at(alpha) < item.margin:
+            if not item.held and item.difference.upper_at(alpha) < item.margin:
                 state = State.PASSED
-        claim = msgspec.structs.replace(item.claim, state=state)
-        found.append(Candidacy(claim, item.difference, item.margin, item.is_required))
+        found.append(replace(item, claim=msgspec.structs.replace(item.claim, state=state)))
     return found
 
 
@@ -147,9 +150,9 @@ def _failing(claim: Claim) -> str:
     return f"Beyond its limit: {claim.sentence}."
 
 
-def _open(claim: Claim) -> str:
-    help_ = advice(claim)
-    return f"{claim.sentence}; {help_}." if help_ else f"{claim.sentence}."
+def _open(item: Candidacy) -> str:
+    help_ = advice(item.claim, held=bool(item.held))
+    return f"{item.claim.sentence}; {help_}." if help_ else f"{item.claim.sentence}."
 
 
 def _holds(settled: Sequence[Candidacy]) -> str:

@@ -10,7 +10,7 @@ Student's t with ν degrees of freedom. It is near nominal where a run is at lea
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -97,6 +97,10 @@ class QuantileEstimate:
     """#{x ≤ q} − p·n per slice, centred, shape (slices,)."""
     quantiles: QuantileFunction
 
+    def with_variance(self, variance: float) -> QuantileEstimate:
+        """The same with another variance of the influences' sum; never less sure than independent requests allow."""
+        return replace(self, se=_se(variance, self.p, self.n))
+
     @property
     def n_eff(self) -> float:
         """How many independent requests would say as much."""
@@ -136,14 +140,17 @@ def estimate_quantile(histogram: Histogram, p: float) -> QuantileEstimate:
     influence = below - p * histogram.by_slice()
     influence -= influence.mean()
     variance = long_run_variance(influence) if influence.size > 2 * NU else math.inf
-    se = max(math.sqrt(variance) / function.n, math.sqrt(p * (1 - p) / function.n))
     rank_cell = np.asarray(math.ceil(log_value / LOG_GAMMA - 1e-9) - FIRST)
     return QuantileEstimate(
         p=p,
         n=function.n,
         value_ns=float(values_of(np.clip(rank_cell, 0, histogram.cells - 1))),
         log_value=log_value,
-        se=se,
+        se=_se(variance, p, function.n),
         influence=influence,
         quantiles=function,
     )
+
+
+def _se(variance: float, p: float, n: float) -> float:
+    return max(math.sqrt(variance) / n, math.sqrt(p * (1 - p) / n))
