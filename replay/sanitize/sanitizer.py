@@ -59,7 +59,7 @@ class Sanitizer:
         leaves.query = lambda text: graphql.mapped(self._walk, text) if graphql.is_graphql(text) else None
         self._headers = Headers(self._walk, self._urls, Cookies(self._walk, self._urls))
         self._bodies = Bodies(self._walk, self._urls, documents)
-        self._gate = Gate(policy.vocabulary, leaves.number)
+        self._gate = Gate(policy.vocabulary, leaves.shapes.number)
         self._sessions = Sessions(session_by, lambda mark: self._short("session", mark))
 
     def clean(self, raw: RawExchange) -> Exchange | None:

@@ -130,7 +130,7 @@ class JsonText:
             return number * int(image)
         found = self._numbers.get(number)
         if found is None:
-            image = walk.leaves.number(str(abs(number)))
+            image = walk.leaves.shapes.number(str(abs(number)))
             found = -int(image) if number < 0 else int(image)
             if len(self._numbers) >= _NUMBERS_CACHED:
                 self._numbers.clear()
@@ -142,8 +142,8 @@ class JsonText:
         if found is None:
             return "0.0"
         sign, whole, point, fraction, exponent = found.groups()
-        leaves = self._walk.leaves
-        return sign + leaves.number(whole) + (f".{leaves.number(fraction)}" if point else "") + (exponent or "")
+        number = self._walk.leaves.shapes.number
+        return sign + number(whole) + (f".{number(fraction)}" if point else "") + (exponent or "")
 
     def _is_kept(self, value: str, name: Name, pointer: tuple[str, ...]) -> bool:
         place = self._walk.place("json", pointer[-1] if pointer else "", pointer)

@@ -73,9 +73,9 @@ class Urls:
         if lower == "localhost":
             return lower
         if lower.replace(".", "").isdigit() or ":" in lower:
-            image = self._walk.leaves.ip(lower)
+            image = self._walk.leaves.shapes.ip(lower) or self._walk.leaves.shapes.host(lower)
             return f"[{image}]" if ":" in image else image
-        return self._walk.leaves.host(lower)
+        return self._walk.leaves.shapes.host(lower)
 
     def pairs(self, where: str, text: str) -> str:
         """A query or form (``a=1&b=2``), in its order, repeated names and all."""
