@@ -50,7 +50,7 @@ class AccessLog:
 
 
 def open_access_log(path: Path, name: str, log_format: str = "") -> AccessLog:
-    """The access log at ``path``, which may be packed by gzip or zstd; ``name`` begins the ids of its exchanges.
+    """The access log at ``path``, which may be packed by gzip; ``name`` begins the ids of its exchanges.
 
     Args:
         log_format: a name of ``log_formats.FORMATS``, nginx's or Apache's own notation, or ``json: time=ts …``;

@@ -81,7 +81,7 @@ class FlowRecording:
 
 
 def open_flows(path: Path, name: str) -> FlowRecording:
-    """The flow file at ``path``, which may be packed by gzip or zstd; ``name`` begins the ids of its exchanges.
+    """The flow file at ``path``, which may be packed by gzip; ``name`` begins the ids of its exchanges.
 
     Raises:
         InputError: there is no such file, or mitmproxy can read no flow of it.

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from replay.errors import InputError
 from replay.exchange import RawExchange, RawPair, RawRequest, RawResponse
-from replay.formats.reading import BROKEN, CHUNK_BYTES, open_unpacked
+from replay.formats.reading import BROKEN, CHUNK_BYTES, Source, open_unpacked
 from replay.formats.recording import LeftOut
 
 SEPARATOR = "\n🐵🙈🙉\n".encode()
@@ -162,12 +162,12 @@ def _client(request: RawRequest) -> str:
     return ""
 
 
-def _records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def _records(source: Source) -> Iterator[tuple[int, bytes]]:
     """The records with their numbers, without their separators; one that is too long comes as its beginning."""
     index, rest = 0, b""
-    with source:
+    with closing(source):
         try:
-            while chunk := source.read(CHUNK_BYTES):
+            while chunk := source.read1(CHUNK_BYTES):
                 whole = (rest + chunk).split(SEPARATOR)
                 rest = whole.pop()[: LONGEST_RECORD_BYTES + 1]
                 for content in whole:

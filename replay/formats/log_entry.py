@@ -68,6 +68,9 @@ class LogEntry(msgspec.Struct, frozen=True):
     head_ns: int = -1
     """Of ``took_ns``, until the response's head was there."""
 
+    def __repr__(self) -> str:
+        return "LogEntry(…)"
+
 
 class EntryReader:
     """Turns the fields of a format into entries. ``roles`` says what each field is."""
@@ -170,6 +173,8 @@ class EntryReader:
         self, values: Sequence[bytes], status: int, version: str, answered: Sequence[RawPair]
     ) -> RawResponse:
         size_text = values[self._at["bytes"]].removeprefix(b"+") if "bytes" in self._at else b""
+        if not size_text.isdigit() and size_text not in (b"-", b""):
+            raise NotARequestError("damaged", "its number of bytes is none")
         size = int(size_text) if size_text.isdigit() and len(size_text) < 16 else 0
         headers = [(header, values[index]) for header, index in self._sent if values[index] not in (b"-", b"")]
         headers += answered

@@ -29,6 +29,8 @@ class LogFormat:
     """What every line of a request holds; one without it is a message of the server."""
     header: bytes = b""
     """How a line begins that names the columns."""
+    loose: bool = False
+    """It reads over what it does not know, so it is taken only where the others read less than half as much."""
 
     def reader(self, name: str) -> LineReader:
         """A reader whose connections begin with ``name``."""
@@ -193,7 +195,7 @@ FORMATS = (
         "JSON whose names are nginx's variables, with $request_method and $request_uri",
         places=_NGINX_PLACES | {"method": "request_method", "target": "request_uri|uri"},
     ),
-    LogFormat("combined-and-more", "combined and further fields, which are read over", f"{_COMBINED}$_"),
+    LogFormat("combined-and-more", "combined and further fields, which are read over", f"{_COMBINED}$_", loose=True),
 )
 """In the order of detection: of two that read as many lines the first is taken, which is the one that tells more."""
 
@@ -225,8 +227,9 @@ def detected(path: Path, first: Sequence[bytes]) -> LogFormat:
     best, most = None, 0
     for known in FORMATS:
         count = readable(known, first)
-        if count > most:
-            best, most = known, count
+        score = count if known.loose else 2 * count
+        if score > most:
+            best, most = known, score
     if best is None:
         number, why = _complaint(first)
         raise InputError(f"{path}, line {number}: {why}. Say by --log-format how it is written.")

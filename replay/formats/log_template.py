@@ -27,7 +27,7 @@ _APACHE = {
 }  # fmt: skip
 _APACHE_TIMES = {"sec": "start", "msec": "start", "usec": "start", "begin": "start", "end": "time"}
 _APACHE_DURATIONS = {"ms": "duration_ms", "us": "duration_us"}
-_JOINED = {"$uri$is_args$args": "$request_uri", "$uri$is_args$query_string": "$request_uri", "%U%q": "$target"}
+_JOINED = {"$uri$is_args$args": "$request_uri", "$uri$is_args$query_string": "$request_uri", "%U%q": "%{target}U"}
 
 # These two run over the format that a user gives, never over a captured value.
 _NGINX_FIELD = re.compile(r"\$(?:\{([^}]*)\}|(\w+))")
@@ -186,6 +186,8 @@ def _apache_role(argument: str, letter: str) -> str:
         raise ReplayError(
             f"--log-format: '%{{{argument}}}t' is not understood. Use %t, %{{msec}}t or %{{end:usec}}t."
         )
+    if letter == "U" and argument == "target":
+        return argument
     return _APACHE.get(letter, "_") if not argument or letter == "a" else "_"
 
 

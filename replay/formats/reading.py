@@ -1,14 +1,13 @@
-"""Reading a foreign file as a stream: gzip and zstd are unpacked on the way, and no line grows without bound."""
+"""Reading a foreign file as a stream: gzip is unpacked on the way, and no line grows without bound."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, cast
-
-import zstandard
+from typing import Protocol, cast
 
 from replay.errors import InputError
 
@@ -16,37 +15,47 @@ CHUNK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 256 << 10
 """Of a longer line only the beginning is seen, so that it counts as damaged and costs no more memory."""
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-BROKEN = (EOFError, OSError, zlib.error, zstandard.ZstdError)
+_GZIP = b"\x1f\x8b"
+BROKEN = (EOFError, OSError, zlib.error)
 """What reading a compressed file raises where it is damaged or cut off."""
 
 
-def open_unpacked(path: Path, what: str) -> BinaryIO:
-    """The file's bytes, unpacked where it is gzip or zstd; ``what`` names it in the error: ``a .gor file``.
+class Source(Protocol):
+    """An open file of bytes."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes, b'' at the end; of a packed file that breaks off, first all that is whole."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+def open_unpacked(path: Path, what: str) -> Source:
+    """The file's bytes, unpacked where it is gzip; ``what`` names it in the error: ``a .gor file``.
 
     Raises:
         InputError: there is no such file, or it cannot be read.
     """
     try:
         file = path.open("rb")
-        magic = file.peek(4)[:4]
+        magic = file.peek(2)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. Name {what}.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Name {what}.") from None
     if magic.startswith(_GZIP):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    if magic == _ZSTD:
-        return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
+        file.close()
+        return cast(Source, gzip.open(path))
     return file
 
 
-def lines(source: BinaryIO) -> Iterator[bytes]:
+def lines(source: Source) -> Iterator[bytes]:
     """The lines without their ends, in chunks' worth of memory. Raises what ``BROKEN`` names."""
     rest = b""
-    while chunk := source.read(CHUNK_BYTES):
-        whole = (rest + chunk).split(b"\n")
-        rest = whole.pop()[:LONGEST_LINE_BYTES]
-        yield from whole
+    with closing(source):
+        while chunk := source.read1(CHUNK_BYTES):
+            whole = (rest + chunk).split(b"\n")
+            rest = whole.pop()[:LONGEST_LINE_BYTES]
+            yield from whole
     if rest:
         yield rest
