@@ -222,15 +222,21 @@ def _compare_route(
         route=a.route,
         baseline=a,
         candidate=b,
-        response=_quantiles(a.response, b.response, quantiles, noise, is_paired),
-        service=_quantiles(a.service, b.service, quantiles, noise, is_paired),
+        response=compare_quantiles(a.response, b.response, quantiles, noise, is_paired),
+        service=compare_quantiles(a.service, b.service, quantiles, noise, is_paired),
         errors={name: _errors(name, a, b, classes) for name, classes in ERROR_CLASSES.items()},
     )
 
 
-def _quantiles(
+def compare_quantiles(
     a: Histogram, b: Histogram, quantiles: Sequence[float], noise: float, is_paired: bool
 ) -> dict[float, QuantileRow]:
+    """Each quantile of ``b`` against that of ``a``; empty where one of them counted nothing.
+
+    Args:
+        noise: standard deviation of the run-to-run part of the difference of logs.
+        is_paired: whether slice i of both is the same part of one schedule.
+    """
     if not a.n or not b.n:
         return {}
     drift = drift_of([estimate_quantile(part, 0.5).influence for part in (a, b)])
