@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import shutil
 import socket
 import sys
 import time
@@ -28,7 +29,19 @@ from replay.capture.bodies import Budget, Tee
 from replay.capture.flows import TRANSFER_ENCODING, Pending, error_class, exchange_of, must_be_chunked, must_stream
 from replay.capture.outbox import LIMIT_BYTES, Outbox
 from replay.capture.process import forbid_dumps, place
-from replay.capture.wire import COUNTERS, EXCHANGE, STARTED, Counters, Fault, Opened, Started, Word, frame, line
+from replay.capture.wire import (
+    CONFDIR_PREFIX,
+    COUNTERS,
+    EXCHANGE,
+    STARTED,
+    Counters,
+    Fault,
+    Opened,
+    Started,
+    Word,
+    frame,
+    line,
+)
 
 CLOSE_PATIENCE_S = 10.0
 DRAIN_PATIENCE_S = 5.0
@@ -119,6 +132,8 @@ class Capture:
             self._control.settimeout(1.0)
             self._say(self._counters(outbox, final=True))
             self._control.close()
+        if Path(ctx.options.confdir).name.startswith(CONFDIR_PREFIX):
+            shutil.rmtree(ctx.options.confdir, ignore_errors=True)
 
     def _tick(self) -> None:
         if not self._outbox or not self._loop:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from replay.capture.wire import Counters, Failed, Fault, Opened, Ready, Word, words
+from replay.capture.wire import CONFDIR_PREFIX, Counters, Failed, Fault, Opened, Ready, Word, words
 from replay.capture.worker import Settings
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
 
@@ -88,7 +88,7 @@ class Launch:
         with ExitStack() as stack:
             stack.enter_context(self._selector)
             stack.enter_context(self._signals())
-            confdir = stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-capture-"))
+            confdir = stack.enter_context(tempfile.TemporaryDirectory(prefix=CONFDIR_PREFIX))
             reading, writing = os.pipe()
             try:
                 worker = stack.enter_context(self._start_worker(reading))
@@ -101,10 +101,9 @@ class Launch:
             stack.callback(control.close)
             self._await_opened(proxy)
             self._watch(worker, proxy, time.monotonic() + duration_s if duration_s else None)
-            proxy_died = proxy.poll() is not None
             self._stop_proxy(control, proxy)
             self._await_worker(worker)
-        return Ending(self._counters, self._failed, proxy_died)
+        return Ending(self._counters, self._failed, proxy_died=not self._counters.final)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -188,7 +187,7 @@ class Launch:
             if proxy.poll() is not None or time.monotonic() > until:
                 self._turn(0.2)
                 said = self._tail.decode(errors="replace").strip().splitlines()
-                why = said[0].strip() if said else "it said nothing"
+                why = said[0].strip().removeprefix("-c: ") if said else "it said nothing"
                 raise IncompleteError(
                     f"the proxy did not start ({why[:200]}). Check --listen, --upstream and --tls-cert."
                 )
@@ -252,8 +251,9 @@ class Launch:
                 self._tail = b"" if self._port else (self._tail + content)[-_TAIL_BYTES:]
             elif source in self._held:
                 whole, _, self._held[source] = (self._held[source] + content).rpartition(b"\n")
-                for word in words(whole):
-                    self._hear(word)
+                with suppress(msgspec.DecodeError):  # whatever a library of theirs prints must not end the capture
+                    for word in words(whole):
+                        self._hear(word)
 
     def _hear(self, word: Word) -> None:
         match word:

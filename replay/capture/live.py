@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,6 +63,11 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
         IncompleteError: it could not start (nothing is left behind), or the sanitiser or the proxy died (what was
             captured stays, and the manifest says what was lost).
     """
+
+    def say(text: str) -> None:
+        with suppress(OSError):  # a terminal that went away must not end the capture
+            tell(text)
+
     origin = resolve(order.upstream)
     listen = parse_listen(order.listen)
     if order.folder.exists() or order.folder.is_symlink():
@@ -87,7 +93,7 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     proxy = ProxySettings(order.upstream, listen.host, listen.port, order.tls_cert, order.upstream_ca)
     key_fd = int(order.key.value) if order.key.mode == "fd" else None
     try:
-        ending = Launch(proxy, settings, tell, key_fd).run(order.duration_s)
+        ending = Launch(proxy, settings, say, key_fd).run(order.duration_s)
     except BaseException:
         if not any(order.folder.glob("segment-*")):
             shutil.rmtree(order.folder, ignore_errors=True)

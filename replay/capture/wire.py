@@ -16,6 +16,8 @@ import msgspec
 from replay.exchange import RawExchange
 
 EXCHANGE, STARTED, COUNTERS = 0, 1, 2
+CONFDIR_PREFIX = "replay-capture-"
+"""How the proxy's private folder begins; the launcher removes it, or the addon where the launcher was killed."""
 MAX_FRAME_BYTES = 64 << 20
 _HEAD = struct.Struct("<IB")
 

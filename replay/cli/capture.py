@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
         )
         manifest = run(order, progress)
         lost = sum(number for reason, number in manifest.dropped.items() if reason != "sampled-out")
-        stdout.print(f"{order.folder}: {manifest.written:,} exchanges in {manifest.duration_ns / 1e9:,.0f} s.")
+        stdout.print(f"{order.folder}: {manifest.written:,} exchanges in {manifest.duration_ns / 1e9:,.1f} s.")
         if manifest.dropped:
             reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(manifest.dropped.items()))
             stdout.print(f"Not in it: {reasons}; lost {lost / max(1, manifest.seen):.2%} of {manifest.seen:,}.")

@@ -142,6 +142,7 @@ def start(service: Service, tmp_path: Path) -> Iterator[Start]:
         folder = tmp_path / f"capture-{len(started)}"
         printed = [tmp_path / f"{folder.name}.{name}" for name in ("out", "err")]
         arguments = [str(folder), "--upstream", service.url, "--listen", "127.0.0.1:0", *options]
+        environment = {**os.environ, "TMPDIR": str(tmp_path), "SSLKEYLOGFILE": str(tmp_path / "tls-secrets")}
         with printed[0].open("wb") as out, printed[1].open("wb") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "replay", "capture", *arguments],

@@ -102,3 +102,4 @@ def test_http2_reaches_an_http1_service_and_is_recorded_as_the_client_sent_it(
     assert not [
         name for exchange in found for name, _ in exchange.request.headers if name.lower() == "transfer-encoding"
     ]
+    assert not (tmp_path / "tls-secrets").exists()

@@ -141,7 +141,7 @@ def test_when_the_sanitiser_is_killed_traffic_goes_on_and_the_loss_is_told(start
     assert (manifest.seen, manifest.written, manifest.dropped) == (6, 1, {"sanitiser-died": 5})
 
 
-def test_when_the_launcher_is_killed_its_children_end_in_order(start: Start) -> None:
+def test_when_the_launcher_is_killed_its_children_end_in_order(start: Start, tmp_path: Path) -> None:
     running = start()
     get(running.port, "/items")
     children = running.children()
@@ -151,6 +151,7 @@ def test_when_the_launcher_is_killed_its_children_end_in_order(start: Start) -> 
 
     assert len(children) == 2
     assert alive == []
+    assert not list(tmp_path.glob("replay-capture-*"))
     reader = CaptureReader(running.folder)
     assert len(list(reader)) == 1
     assert reader.manifest.complete
