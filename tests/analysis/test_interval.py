@@ -1,0 +1,173 @@
+"""Intervals of differences: published examples, agreement with statsmodels, and one curve for bound and test."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from analysis.histogram import histogram_of
+from analysis.interval import (
+    ALPHAS,
+    Difference,
+    Proportion,
+    limit,
+    paired,
+    proportion,
+    run_noise,
+    share_difference,
+    unpaired,
+)
+from analysis.variance import QuantileEstimate, estimate_quantile
+
+
+def estimate(seed: int, factor: float = 1.0, n: int = 6000, p: float = 0.95) -> QuantileEstimate:
+    rng = np.random.default_rng(seed)
+    values = np.round(80e6 * factor * np.exp(rng.normal(0, 0.4, n))).astype(np.int64)
+    return estimate_quantile(histogram_of(values, np.arange(n) * 120 // n, 120), p)
+
+
+# Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10 (two-sided 95 %).
+NEWCOMBE = [
+    (56, 70, 48, 80, 0.0524, 0.3339),
+    (9, 10, 3, 10, 0.1705, 0.8090),
+    (10, 10, 0, 20, 0.6791, 1.0000),
+    (10, 10, 0, 10, 0.6075, 1.0000),
+]
+
+
+@pytest.mark.parametrize(("x1", "n1", "x2", "n2", "low", "high"), NEWCOMBE)
+def test_shares_differ_as_in_newcombes_table(x1: int, n1: int, x2: int, n2: int, low: float, high: float) -> None:
+    found = share_difference(Proportion(x2, n2), Proportion(x1, n1))
+
+    assert found.lower_at(0.025) == pytest.approx(low, abs=6e-5)
+    assert found.upper_at(0.025) == pytest.approx(high, abs=6e-5)
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
+def test_shares_differ_as_statsmodels_says(n1: int, n2: int, p1: float, p2: float) -> None:
+    x1, x2 = round(n1 * p1), round(n2 * p2)
+    low, high = confint_proportions_2indep(x2, n2, x1, n1, method="newcomb", alpha=0.1)
+    found = share_difference(Proportion(x1, n1), Proportion(x2, n2))
+
+    assert (found.lower_at(0.05), found.upper_at(0.05)) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_a_share_has_wilsons_bounds() -> None:
+    low, high = Proportion(7, 90).bounds()
+    at = int(np.argmin(np.abs(ALPHAS - 0.05)))
+
+    assert (low[at], high[at]) == pytest.approx(proportion_confint(7, 90, alpha=0.1, method="wilson"))
+
+
+def test_errors_that_come_in_bursts_count_for_less() -> None:
+    rng = np.random.default_rng(1)
+    n = np.full(100, 50.0)
+    even = rng.binomial(50, 0.04, 100).astype(float)
+    bursts = np.zeros(100)
+    bursts[40:44] = 50
+
+    assert proportion(even, n).design_effect < 3
+    assert proportion(bursts, n).design_effect > 20
+    assert proportion(np.zeros(100), n).design_effect == 1
+
+
+def test_b_against_a_mirrors_a_against_b() -> None:
+    a, b = estimate(1), estimate(2, 1.1)
+    there, back = unpaired(a, b, 0.02), unpaired(b, a, 0.02)
+
+    assert there.estimate == pytest.approx(-back.estimate)
+    assert there.lower == pytest.approx(-back.upper)
+    there, back = paired(a, b, 0.02), paired(b, a, 0.02)
+    assert there.lower == pytest.approx(-back.upper)
+
+
+@pytest.mark.parametrize("build", [unpaired, paired])
+def test_the_bound_and_the_test_read_one_curve(build) -> None:
+    found = build(estimate(1), estimate(2, 1.12), 0.01)
+
+    for margin in (0.02, 0.05, 0.1, 0.15):
+        p = found.p_above(margin)
+        if 1e-7 < p < 0.5:
+            assert found.lower_at(p) == pytest.approx(margin, abs=1e-6)
+            assert found.lower_at(p * 1.01) > margin > found.lower_at(p * 0.99)
+        p = found.p_below(margin)
+        if 1e-7 < p < 0.5:
+            assert found.upper_at(p) == pytest.approx(margin, abs=1e-6)
+
+
+def test_bounds_widen_with_certainty_and_with_noise() -> None:
+    quiet, noisy = (unpaired(estimate(1), estimate(2), noise) for noise in (0.0, 0.05))
+
+    assert np.all(np.diff(quiet.lower) >= 0)
+    assert np.all(np.diff(quiet.upper) <= 0)
+    assert noisy.upper_at(0.05) - noisy.estimate == pytest.approx(
+        math.hypot(quiet.upper_at(0.05) - quiet.estimate, 1.6449 * 0.05), rel=1e-3
+    )
+
+
+def test_an_infinite_bound_proves_nothing_and_is_read_as_infinite() -> None:
+    infinite = np.where(ALPHAS < 0.1, np.inf, 0.2)
+    found = Difference(0.0, -infinite, infinite)
+
+    assert found.upper_at(0.05) == math.inf
+    assert found.upper_at(0.0999) == math.inf
+    assert found.upper_at(0.1) == pytest.approx(0.2)
+    assert found.p_below(0.3) == pytest.approx(0.1)
+    assert found.p_below(0.1) == 1.0
+
+
+def test_pairing_takes_out_what_the_schedule_brings() -> None:
+    rng = np.random.default_rng(7)
+    n, slices = 12_000, 240
+    at = np.arange(n) * slices // n
+    wave = 0.3 * np.repeat(rng.normal(size=slices // 8), 8)[at]
+    runs = [np.round(80e6 * np.exp(wave + rng.normal(0, 0.3, n))).astype(np.int64) for _ in range(2)]
+    a, b = (estimate_quantile(histogram_of(values, at, slices), 0.5) for values in runs)
+
+    assert paired(a, b, 0.0).se < 0.4 * unpaired(a, b, 0.0).se
+
+
+def test_a_limit_is_about_one_run() -> None:
+    found = limit(estimate(3), 0.0)
+    truth = math.log(80e6) + 0.4 * 1.6449
+
+    assert found.lower_at(0.01) < truth < found.upper_at(0.01)
+    assert found.p_above(truth + 1) == 1.0
+    assert found.p_above(truth - 1) <= 1e-6
+
+
+def test_stretching_doubles_the_way_to_each_bound() -> None:
+    found = unpaired(estimate(1), estimate(2), 0.0)
+    wide = found.stretched(2.0)
+
+    assert wide.upper_at(0.05) - found.estimate == pytest.approx(2 * (found.upper_at(0.05) - found.estimate))
+    assert wide.estimate == found.estimate
+
+
+def test_a_longer_run_decides_unless_the_noise_alone_is_too_large() -> None:
+    a, b = estimate(1, n=1500), estimate(2, n=1500)
+
+    factor = unpaired(a, b, 0.0).runs_longer(0.1, 0.05)
+    assert 0 < factor < math.inf
+    assert unpaired(a, b, 0.06).runs_longer(0.1, 0.05) == math.inf
+    # Four times the length: half the standard error, so a quarter of the factor.
+    longer = unpaired(estimate(1, n=6000), estimate(2, n=6000), 0.0).runs_longer(0.1, 0.05)
+    assert longer == pytest.approx(factor / 4, rel=0.8)
+
+
+def test_the_noise_between_runs_is_what_their_own_errors_leave() -> None:
+    rng = np.random.default_rng(11)
+    found = []
+    for _ in range(400):
+        logs = rng.normal(0, 0.03, 8) + rng.normal(0, 0.02, 8)
+        found.append(run_noise(logs.tolist(), [0.02] * 8) ** 2)
+
+    assert math.sqrt(np.mean(found)) == pytest.approx(0.03, rel=0.1)
+    assert run_noise([1.0, 1.0, 1.0], [0.1, 0.1, 0.1]) == 0
+    with pytest.raises(ValueError, match="at least 3 A/A runs, got 2"):
+        run_noise([1.0, 1.1], [0.1, 0.1])
