@@ -32,6 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         if self.path.startswith("/reset"):
             self.close_connection = True
+        elif self.path.startswith("/orders"):
+            time.sleep(1.5)
+            self._answer(b'{"slow": true}')
         elif self.path.startswith("/events"):
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
@@ -149,6 +152,7 @@ def start(service: Service, tmp_path: Path) -> Iterator[Start]:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
+                env=environment,
             )
         running = Running(process, folder, 0, printed)
         started.append(running)

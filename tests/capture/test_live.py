@@ -175,12 +175,13 @@ def test_when_all_is_killed_what_was_flushed_is_read(start: Start) -> None:
     assert any("not closed in order" in note for note in reader.notes)
 
 
-def test_a_duration_ends_the_capture_by_itself(start: Start) -> None:
-    running = start("--duration", "1s", "--sample", "50%")
-    get(running.port, "/items")
+def test_a_duration_ends_the_capture_and_what_is_under_way_is_answered_first(start: Start) -> None:
+    running = start("--duration", "1s")
+    answer = get(running.port, "/orders")  # takes longer than the capture
 
     assert running.process.wait(30) == 0
-    manifest = CaptureReader(running.folder).manifest
-    assert manifest.complete
-    assert manifest.captured_share == 0.5
-    assert 0.9e9 < manifest.duration_ns < 10e9
+    assert answer == b'{"slow": true}'
+    reader = CaptureReader(running.folder)
+    assert [exchange.status for exchange in reader] == [200]
+    assert reader.manifest.complete
+    assert 1.0e9 < reader.manifest.duration_ns < 15e9
