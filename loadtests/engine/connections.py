@@ -144,7 +144,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """httptools: a part of the body."""
-        self._body_bytes += len(body)
+        if not self._complete:
+            self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """httptools: the answer is whole; an interim one (1xx) is not the answer."""

@@ -17,6 +17,7 @@ from replay.artefacts import create_private
 
 _LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
 _LOOPBACK = "127.0.0.1"
+_POLITE_S = 4.0
 
 
 @dataclass(slots=True)
@@ -48,14 +49,12 @@ class Locust:
         return True
 
     def end(self) -> None:
-        """End all of them: politely the master, which tells its workers; then each; then by force."""
-        for children in (self.children[:1], self.children):
-            for child in children:
-                if child.process.poll() is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        child.process.send_signal(signal.SIGTERM)
-            if self.wait(3.0):
-                break
+        """End all of them, politely first: a worker has its engine record what is open, and write its samples."""
+        for child in self.children:
+            if child.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.send_signal(signal.SIGTERM)
+        self.wait(_POLITE_S)
         for child in self.children:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.process.pid, signal.SIGKILL)

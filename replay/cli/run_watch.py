@@ -63,7 +63,9 @@ class Watch:
         """How the run ended, as ``RunManifest.ended``: the worst of what the engines say."""
         if self.interrupted:
             return "interrupted"
-        said = {end.ended for end in self.ends.values()} | ({"worker lost"} if self.lost_workers else set())
+        said = {end.ended for end in self.ends.values()}
+        if self.lost_workers or self.problem:
+            said.add("worker lost")
         return next((word for word in _WORST_FIRST if word in said), "worker lost")
 
     @property
@@ -72,7 +74,7 @@ class Watch:
         if self.interrupted:
             return "interrupted"
         reasons = [end.reason for end in self.ends.values() if end.ended == self.ended and end.reason]
-        return reasons[0] if reasons else self.problem if self.ended != "complete" else ""
+        return self.problem or next(iter(reasons), "")
 
 
 def watch(locust: Locust, folder: Path, workers: int) -> Watch:

@@ -1,0 +1,364 @@
+"""``replay run`` from the outside: what is refused, what is run, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replay.capture.manifest import Origin
+from replay.cli.run_order import RunOptions, prepare
+from replay.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    ReplayError,
+)
+from replay.runs import RunManifest, read_run_manifest
+from replay.samples import read_batches, sample_files
+from tests.loadtests.support import SECOND, Arrival, planned, serving, write_plan
+
+OUT = "./out/"
+COMMAND = str(Path(sys.executable).parent / "replay")
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """A running ``replay run``."""
+    return subprocess.Popen(
+        [COMMAND, "run", *(str(folder / "out") if argument == OUT else argument for argument in arguments)],
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def replay_run(folder: Path, *arguments: str, **environment: str) -> Ended:
+    """A finished ``replay run``."""
+    process = command(folder, *arguments, **environment)
+    try:
+        out, err = process.communicate(timeout=40)
+    finally:
+        process.kill()
+    return Ended(process.returncode, out, err)
+
+
+def steady(seconds: float, rate_per_s: int = 40, **changes: Any) -> list[dict[str, Any]]:
+    count = int(seconds * rate_per_s)
+    return [
+        planned(number * 1000 / rate_per_s, session=number, path=f"/a?n={number}", **changes)
+        for number in range(count)
+    ]
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Live processes whose spec lies in ``folder``: Locust's and their engines."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            ours = entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes()
+            if ours and b"loadtests" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def commands_of(folder: Path, part: bytes) -> list[int]:
+    """Those of them whose command line holds ``part``."""
+    return [pid for pid in processes_of(folder) if part in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def wait_for(what: Any, patience_s: float = 15) -> Any:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def samples(run: Path) -> list[dict[str, Any]]:
+    return [row for path in sample_files(run) for batch in read_batches(path) for row in batch.to_pylist()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder; at the end no process of a run that was started in it may live."""
+    yield tmp_path
+    assert processes_of(tmp_path) == []
+
+
+def manifest_of(folder: Path) -> RunManifest:
+    return read_run_manifest(folder / "out")
+
+
+@pytest.mark.e2e
+def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> None:
+    write_plan(folder / "p", steady(2))
+    with serving() as server:
+        ended = replay_run(
+            folder,
+            "p",
+            "--target",
+            server.url,
+            "-o",
+            OUT,
+            "--scale",
+            "1.5",
+            "--processes",
+            "2",
+            "--",
+            "--csv",
+            "locust",
+        )
+    assert ended.code == EXIT_OK, ended.err
+    run = manifest_of(folder)
+    aggregated = (folder / "locust_stats.csv").read_text().splitlines()[-1].split(",")
+
+    assert (run.ended, run.workers, run.scale, run.preflight) == ("complete", 2, 1.5, "passed")
+    assert run.requests == run.planned == len(samples(folder / "out")) == 80 + 50
+    assert {sample["worker"] for sample in samples(folder / "out")} == {0, 1}
+    assert int(aggregated[2]) == run.requests  # Locust's own figures, in bulk
+    assert sum(tick.sent for tick in run.ticks) == run.requests
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [
+        "logs",
+        "run.json",
+        "samples-000.parquet",
+        "samples-001.parquet",
+    ]
+
+
+@dataclass
+class Broken:
+    """A run that something ended before its time."""
+
+    folder: Path
+    code: int
+    err: str
+
+    @property
+    def run(self) -> RunManifest:
+        return manifest_of(self.folder)
+
+
+async def collapses(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+    """Answer well for a while, then with 503 only."""
+    status = b"200 OK" if int(arrival.path.partition("=")[2]) < 60 else b"503 No"
+    writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broken]]:
+    """Runs that are ended before their time, all at once: they mostly wait."""
+    kills = {"engine": b"loadtests.engine", "worker": b"--worker", "master": b"--master\0"}
+    folders = {name: tmp_path_factory.mktemp(name) for name in (*kills, "interrupted", "breaker")}
+    with serving() as fine, serving(collapses) as failing:
+        started = {}
+        for name, folder in folders.items():
+            write_plan(folder / "p", steady(60))
+            url = failing.url if name == "breaker" else fine.url
+            started[name] = command(
+                folder, "p", "--target", url, "-o", OUT, "--no-preflight", "--processes", "1", "--breaker", "50%/2s"
+            )
+        try:
+            for folder in folders.values():
+                wait_for(lambda folder=folder: list(folder.glob(".out.part-*/engine-0.jsonl")), 30)
+            time.sleep(3)
+            for name, part in kills.items():
+                os.kill(commands_of(folders[name], part)[0], signal.SIGKILL)
+            started["interrupted"].send_signal(signal.SIGINT)
+            ended = {}
+            for name, process in started.items():
+                _, err = process.communicate(timeout=40)
+                ended[name] = Broken(folders[name], process.returncode, err)
+            yield ended
+        finally:
+            for process in started.values():
+                process.kill()
+                process.communicate()
+    assert [pid for folder in folders.values() for pid in processes_of(folder)] == []
+
+
+@pytest.mark.e2e
+def test_an_interrupted_run_keeps_its_samples(broken: dict[str, Broken]) -> None:
+    one = broken["interrupted"]
+
+    assert one.code == EXIT_INTERRUPTED
+    assert one.run.ended == "interrupted"
+    assert one.run.preflight == "overridden"
+    assert one.run.lost_workers == 0
+    assert len(samples(one.folder / "out")) == one.run.requests > 20
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("killed", ["engine", "worker", "master"])
+def test_a_killed_process_ends_the_run_with_what_it_has(broken: dict[str, Broken], killed: str) -> None:
+    one = broken[killed]
+
+    assert one.code == EXIT_INCOMPLETE, one.err
+    assert one.run.ended == "worker lost"
+    assert one.run.ended_reason
+    assert one.run.lost_workers == (killed == "engine")
+    assert one.run.planned >= one.run.requests == len(samples(one.folder / "out")) > 20
+
+
+@pytest.mark.e2e
+def test_a_failing_target_opens_the_breaker_and_the_run_is_kept(broken: dict[str, Broken]) -> None:
+    one = broken["breaker"]
+
+    assert one.code == EXIT_INCOMPLETE
+    assert one.run.ended == "breaker"
+    assert "50%" in one.run.ended_reason
+    assert 2 * SECOND < (one.run.ended_at_ns or 0) < 10 * SECOND
+
+
+def test_data_that_staging_lacks_stops_the_run_with_the_cures(folder: Path) -> None:
+    async def empty(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        status = b"404 No" if arrival.path.startswith("/p/") else b"200 OK"
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    rows = [
+        *steady(1),
+        *steady(1, method="POST"),
+        *[planned(n, 100 + n, path=f"/p/{n}", route="GET /p/{int}") for n in range(20)],
+    ]
+    write_plan(folder / "p", rows)
+    with serving(empty) as server:
+        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT)
+
+    assert ended.code == EXIT_USAGE
+    assert "GET /p/{int}" in ended.err
+    assert "404 for 200" in ended.err
+    assert "not in staging" in ended.err
+    assert len(server.arrivals) == 6
+    assert {arrival.head.split(" ")[0] for arrival in server.arrivals} == {"GET"}
+    assert not (folder / "out").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["p"]
+
+
+def test_a_forbidden_target_gets_not_one_packet(folder: Path) -> None:
+    with serving() as production:
+        origin = Origin(host="127.0.0.1", port=production.port, addresses=["127.0.0.1"])
+        write_plan(folder / "p", steady(1), origins=[origin])
+        ended = replay_run(folder, "p", "--target", f"http://localhost:{production.port}", "-o", OUT)
+
+    assert ended.code == EXIT_REFUSED
+    assert ended.err.count("\n") == 1
+    assert production.connections == 0
+    assert not (folder / "out").exists()
+
+
+def test_the_allow_list_of_the_settings_limits_the_targets(folder: Path) -> None:
+    write_plan(folder / "p", steady(1))
+    (folder / "replay.toml").write_text('[safety]\nallow = ["staging.example"]\n')
+
+    assert replay_run(folder, "p", "--target", "http://192.0.2.1", "-o", OUT).code == EXIT_REFUSED
+
+
+def test_an_unreachable_target_is_one_line(folder: Path) -> None:
+    write_plan(folder / "p", steady(1))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        ended = replay_run(folder, "p", "--target", f"http://127.0.0.1:{closed.getsockname()[1]}", "-o", OUT)
+
+    assert ended.code == EXIT_INCOMPLETE
+    assert ended.err.count("\n") == 1
+    assert "cannot be reached" in ended.err
+    assert not (folder / "out").exists()
+
+
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> None:
+    rows = [*steady(1), planned(5, 900, method="POST", path="/cart"), planned(6, 901, host="other.example")]
+    write_plan(folder / "p", rows)
+    with serving() as server:
+        ended = replay_run(folder, "p", "--target", f"shop.example={server.url}", "--dry-run")
+
+    assert ended.code == EXIT_OK
+    assert "40 requests" in ended.out
+    assert "left out 1: a write without --writes" in ended.out
+    assert "left out 1: no --target for the host" in ended.out
+    assert "?n=" not in ended.out
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"targets": []}, "no target"),
+        ({"mode": "fast"}, "--mode"),
+        ({"writes": ["POST /no"]}, "no such write"),
+        ({"headers": ["A=secret-canary"]}, "env:VARIABLE"),
+        ({"headers": ["A=env:NOT_THERE"]}, "no such variable"),
+        ({"breaker": "often"}, "--breaker"),
+        ({"profile": "up"}, "--profile"),
+        ({"warmup": "1h"}, "--warmup"),
+        ({"locust": ["--host", "http://production"]}, "--host"),
+        ({"locust": ["--host=http://production"]}, "--host"),
+        ({"locust": ["another"]}, "one plan"),
+    ],
+)
+def test_wrong_usage_is_one_line(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    plan = write_plan(tmp_path / "p", steady(1))
+
+    with pytest.raises(ReplayError, match=message) as caught:
+        prepare(RunOptions(**{"plan": str(plan), "targets": ["http://127.0.0.1:1"], **options}))
+
+    assert caught.value.exit_code == EXIT_USAGE
+    assert "canary" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_scale_and_profile_become_lanes(tmp_path: Path) -> None:
+    plan = str(write_plan(tmp_path / "p", steady(10), captured_share=0.1))
+    target = ["http://127.0.0.1:1"]
+    plain = prepare(RunOptions(plan, target, scale=2.5))
+    shaped = prepare(RunOptions(plan, target, profile="1x for 2s, ramp to 3x over 5s, hold 1s"))
+
+    assert plain.spec.users == 2500  # a tenth was captured: production is ten times its lanes
+    assert plain.scale == 2.5
+    assert shaped.spec.users == 1000
+    assert shaped.schedule_ns == 8 * SECOND
+
+
+def test_loading_the_plan_counts_what_is_sent_and_picks_probes(tmp_path: Path) -> None:
+    rows = [*steady(1), planned(5, 900, method="POST", path="/cart", route="POST /cart")]
+    plan = str(write_plan(tmp_path / "p", rows))
+    without = prepare(RunOptions(plan, ["http://127.0.0.1:1"])).survey
+    with_writes = prepare(RunOptions(plan, ["http://127.0.0.1:1"], writes=["POST /cart"])).survey
+
+    assert (without.requests, with_writes.requests) == (40, 41)
+    assert without.left_out == {"a write without --writes": 1}
+    assert len(without.probes) == len(with_writes.probes) == 3
+
+
+def test_a_plan_that_is_none_is_bad_input(folder: Path) -> None:
+    (folder / "p").mkdir()
+    (folder / "p" / "plan.json").write_text(json.dumps({"format": "plan/9"}))
+
+    assert replay_run(folder, "p", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
+    assert replay_run(folder, "nothing", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
