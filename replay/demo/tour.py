@@ -37,9 +37,9 @@ class Course:
     """Where everything goes; exists and is empty."""
     has_regression: bool = False
     """Whether staging runs a worse build: one route slowed, one failing at times."""
-    seconds: float = 60.0
+    seconds: float = 56.0
     """How long production is captured, and so how long the replay takes."""
-    rate: float = 36.0
+    rate: float = 60.0
     """Production's requests a second."""
     scale: float = 2.0
     seed: int = 1

@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("url", help="where the shop, or the proxy before it, listens")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rate", type=float, default=36.0, help="requests a second, about")
+    parser.add_argument("--rate", type=float, default=60.0, help="requests a second, about")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     tally = Tally()
