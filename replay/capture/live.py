@@ -18,10 +18,11 @@ from replay.artefacts import versions, write_manifest
 from replay.capture.launch import Launch, ProxySettings
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
 from replay.capture.placement import refuse_tracked
+from replay.capture.sealing import seal_for
 from replay.capture.segments import CaptureReader
 from replay.capture.wire import Counters
 from replay.capture.worker import Settings
-from replay.errors import IncompleteError, RefusedError, ReplayError
+from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.exchange import CAPTURE_FORMAT
 from replay.sanitize.keys import KeySource
 from replay.sanitize.policy import load_policy
@@ -42,6 +43,8 @@ class Order:
     tls_cert: Path | None = None
     upstream_ca: Path | None = None
     retention_days: int = 30
+    recipient: str = ""
+    """age recipient to encrypt for; '' for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,19 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     for path in (order.tls_cert, order.upstream_ca):
         if path and not path.is_file():
             raise ReplayError(f"{path}: no such file. Name a PEM file.")
+    if order.recipient:
+        seal_for(order.recipient)
     _check_port(listen)
     order.folder.parent.mkdir(parents=True, exist_ok=True)
     order.folder.mkdir(mode=0o700)
     settings = Settings(
-        str(order.folder.resolve()),
-        draft(order, origin),
-        order.policy,
-        order.key.mode,
-        order.key.value,
-        order.session_by,
+        folder=str(order.folder.resolve()),
+        manifest=draft(order, origin),
+        policy=order.policy,
+        key_mode=order.key.mode,
+        key_value=order.key.value,
+        session_by=order.session_by,
+        recipient=order.recipient,
     )
     proxy = ProxySettings(order.upstream, listen.host, listen.port, order.tls_cert, order.upstream_ca)
     key_fd = int(order.key.value) if order.key.mode == "fd" else None
@@ -101,7 +107,7 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     reader = CaptureReader(order.folder)
     manifest = reader.manifest
     if ending.sanitiser_died:
-        manifest = settled(manifest, ending.counters, reader.count())
+        manifest = settled(manifest, ending.counters, _written(reader))
         write_manifest(order.folder / MANIFEST_NAME, manifest)
         lost = sum(manifest.dropped.values())
         raise IncompleteError(
@@ -111,6 +117,13 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     if ending.proxy_died:
         raise IncompleteError(f"{order.folder}: the proxy ended by itself; what came before is kept. Capture again.")
     return manifest
+
+
+def _written(reader: CaptureReader) -> int:
+    try:
+        return reader.count()
+    except InputError:  # encrypted: what the dead sanitiser counted last is all that can be known here
+        return reader.manifest.written
 
 
 def draft(order: Order, origin: Origin) -> CaptureManifest:

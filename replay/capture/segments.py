@@ -3,22 +3,23 @@
 A segment is a plain file ``segment-000000.jsonl.zst`` of mode 0600. Its first line is
 ``{"format": "capture/1", "capture": ID, "segment": N}``, every other line an ``Exchange``. Each flush appends one
 whole zstd frame (with a checksum) of whole lines, so that a crash costs at most what was not yet flushed, a damaged
-frame costs no other, and ``zstdcat | jq`` reads it all.
+frame costs no other, and ``zstdcat | jq`` reads it all. For a recipient each flush is one age message instead, in
+``segment-000000.jsonl.zst.age``.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import zstandard
 
 from replay.artefacts import create_private
+from replay.capture.frames import SEALED_SUFFIX, compress, contents, message
 from replay.capture.manifest import SegmentEntry, read_capture_manifest
+from replay.capture.sealing import Seal, identity_file, unseal_with
 from replay.errors import InputError
 from replay.exchange import CAPTURE_FORMAT, Exchange
 
@@ -26,10 +27,6 @@ SUFFIX = ".jsonl.zst"
 MAX_SEGMENT_BYTES = 8 << 20
 MAX_SEGMENT_AGE_S = 60.0
 _FLUSH_BYTES = 256 << 10
-_MAGIC = b"\x28\xb5\x2f\xfd"
-_WINDOW_BYTES = 8 << 20
-_STEP_BYTES = 4 << 10  # a zstd block of 4 bytes can hold 128 KiB: one step never yields more than 128 MiB
-_HELD_BYTES = 64 << 20
 _MAX_LINE_BYTES = 128 << 20
 
 
@@ -55,6 +52,7 @@ class SegmentWriter:
         *,
         max_bytes: int = MAX_SEGMENT_BYTES,
         max_age_s: float = MAX_SEGMENT_AGE_S,
+        seal: Seal | None = None,
     ) -> None:
         self.closed: list[SegmentEntry] = []
         """The segments that are complete, in order."""
@@ -67,7 +65,7 @@ class SegmentWriter:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._encoder = msgspec.json.Encoder()
-        self._compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+        self._seal = seal
         self._pending = bytearray()
         self._pending_count = 0
         self._number = 0
@@ -101,8 +99,8 @@ class SegmentWriter:
         try:
             if self._fd < 0:
                 self._open_segment()
-            head = b"" if self._size else self._compressor.compress(self._head())
-            self._append(head + self._compressor.compress(self._pending))
+            frames = (b"" if self._size else compress(self._head())) + compress(self._pending)
+            self._append(message(self._seal(frames)) if self._seal else frames)
         except OSError:
             self.lost += self._pending_count
         else:
@@ -118,11 +116,14 @@ class SegmentWriter:
         self.flush()
         self._close_segment()
 
+    def _name(self) -> str:
+        return segment_name(self._number, sealed=self._seal is not None)
+
     def _head(self) -> bytes:
         return msgspec.json.encode(SegmentHead(CAPTURE_FORMAT, self._capture, self._number)) + b"\n"
 
     def _open_segment(self) -> None:
-        self._fd = create_private(self._folder / segment_name(self._number))
+        self._fd = create_private(self._folder / self._name())
         self._size = self._count = 0
         self._opened_s = None
 
@@ -144,7 +145,7 @@ class SegmentWriter:
             os.fsync(self._fd)
         os.close(self._fd)
         self._fd = -1
-        name = segment_name(self._number)
+        name = self._name()
         if self._count:
             self.closed.append(SegmentEntry(name, self._count, self._size))
             self._number += 1
@@ -153,29 +154,33 @@ class SegmentWriter:
         self._size = 0
 
 
-def segment_name(number: int) -> str:
+def segment_name(number: int, *, sealed: bool = False) -> str:
     """The file name of segment ``number``."""
-    return f"segment-{number:06d}{SUFFIX}"
+    return f"segment-{number:06d}{SUFFIX}{SEALED_SUFFIX if sealed else ''}"
 
 
 class CaptureReader:
     """Reads the exchanges of a capture in file order, in bounded memory.
 
     What could not be read stands in ``notes`` after iterating, a line each. A segment that was cut off is read up
-    to its last whole record, and a damaged frame costs only its own records.
+    to its last whole record, and a damaged frame costs only its own records. Encrypted segments need the file of an
+    age identity: ``identity``, or what the environment names.
 
     Raises:
         InputError: the folder is no capture; a segment is missing, foreign, of another version, or damaged in its
             beginning.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, identity: Path | None = None) -> None:
         self.folder = folder
         self.manifest = read_capture_manifest(folder)
         self.notes: list[str] = []
         self.damaged = False
         """After iterating: a segment holds fewer exchanges than the manifest says."""
-        self.paths = sorted(folder.glob(f"segment-*{SUFFIX}"))
+        self.paths = sorted([*folder.glob(f"segment-*{SUFFIX}"), *folder.glob(f"segment-*{SUFFIX}{SEALED_SUFFIX}")])
+        identity = identity or identity_file()
+        sealed = any(path.suffix == SEALED_SUFFIX for path in self.paths)
+        self._unseal = unseal_with(identity) if identity and sealed else None
         present = {path.name for path in self.paths}
         for entry in self.manifest.segments:
             if entry.name not in present:
@@ -237,58 +242,19 @@ class CaptureReader:
                 f"{path}: format '{head.format[:40]}', this version reads '{CAPTURE_FORMAT}'. "
                 f"Use the version that wrote it, or capture again."
             )
-        if head.capture != self.manifest.id or path.name != segment_name(head.segment) or head.segment != number:
+        name = segment_name(number, sealed=path.suffix == SEALED_SUFFIX)
+        if head.capture != self.manifest.id or head.segment != number or path.name != name:
             raise InputError(f"{path}: is a segment of another capture or place. Copy the capture again.")
 
     def _lines(self, path: Path) -> Iterator[bytes]:
         rest = b""
-        for piece in self._pieces(path):
+        for piece in contents(path, self.notes, self._unseal):
             *lines, rest = (rest + piece).split(b"\n")
             yield from lines
             if len(rest) > _MAX_LINE_BYTES:
                 raise InputError(
                     f"{path}: holds a line of more than {_MAX_LINE_BYTES >> 20} MiB, so it is no segment."
                 )
-
-    def _pieces(self, path: Path) -> Iterator[bytes]:
-        try:
-            with path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size == 0:
-                    self.notes.append(f"{path.name}: is empty")
-                    return
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                    yield from self._frames(path, content)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
-
-    def _frames(self, path: Path, content: mmap.mmap) -> Iterator[bytes]:
-        """The content of each frame; in one piece where it is ours, because only its end proves it undamaged."""
-        if not _MAGIC.startswith(content[:4]):
-            raise InputError(f"{path}: is no segment, or its beginning is damaged. Copy the capture again.")
-        begin, size = 0, len(content)
-        while begin < size:
-            frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
-            position, held = begin, bytearray()
-            try:
-                while not frame.eof and position < size:
-                    held += frame.decompress(content[position : position + _STEP_BYTES])
-                    position = min(position + _STEP_BYTES, size)
-                    if len(held) > _HELD_BYTES:
-                        yield bytes(held)
-                        held.clear()
-            except zstandard.ZstdError:
-                if begin == 0:
-                    raise InputError(f"{path}: its beginning is damaged. Copy the capture again.") from None
-                self.notes.append(f"{path.name}: the frame at byte {begin:,} is damaged and was left out")
-                begin = content.find(_MAGIC, begin + len(_MAGIC))
-                if begin < 0:
-                    return
-                continue
-            yield bytes(held)
-            if not frame.eof:
-                self.notes.append(f"{path.name}: is cut off at byte {size:,}")
-                return
-            begin = position - len(frame.unused_data)
 
 
 def read_exchanges(folder: Path) -> Iterator[Exchange]:

@@ -23,6 +23,7 @@ import msgspec
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, origin_of
 from replay.capture.process import forbid_dumps, place
+from replay.capture.sealing import seal_for
 from replay.capture.segments import SegmentWriter
 from replay.capture.wire import EXCHANGE, STARTED, Counters, Failed, Frame, FrameReader, Ready, Started, Word, line
 from replay.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_OK, ReplayError
@@ -196,6 +197,8 @@ class Settings(msgspec.Struct, frozen=True):
     key_mode: Literal["ephemeral", "file", "fd", "command"]
     key_value: str
     session_by: str
+    recipient: str = ""
+    """age recipient that the segments are encrypted for; '' for none."""
 
 
 def main() -> int:
@@ -241,7 +244,9 @@ def _recorder(settings: Settings) -> Recorder:
         key_id=key.key_id,
         key_mode=key.mode,
     )
-    return Recorder(Path(settings.folder), manifest, cleaner_at)
+    folder = Path(settings.folder)
+    seal = seal_for(settings.recipient) if settings.recipient else None
+    return Recorder(folder, manifest, cleaner_at, writer=SegmentWriter(folder, manifest.id, seal=seal))
 
 
 def _say(word: Word) -> None:

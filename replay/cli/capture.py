@@ -34,6 +34,9 @@ def register(app: typer.Typer) -> None:
         upstream_ca: Annotated[
             Path | None, typer.Option(help="PEM to verify the service's certificate against.")
         ] = None,
+        recipient: Annotated[
+            str, typer.Option(help="age recipient (age1…) to encrypt for; who captures cannot read it then.")
+        ] = "",
         retention_days: Annotated[
             int, typer.Option(min=1, help="Days after which the capture is to be purged.")
         ] = 30,
@@ -68,6 +71,7 @@ def register(app: typer.Typer) -> None:
             tls_cert=tls_cert,
             upstream_ca=upstream_ca,
             retention_days=retention_days,
+            recipient=recipient,
         )
         manifest = run(order, progress)
         lost = sum(number for reason, number in manifest.dropped.items() if reason != "sampled-out")

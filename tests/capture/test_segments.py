@@ -6,11 +6,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import pyrage
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, SegmentEntry
+from replay.capture.sealing import IDENTITY_VARIABLE, seal_for
 from replay.capture.segments import CaptureReader, SegmentWriter, read_exchanges, segment_name
-from replay.errors import InputError
+from replay.errors import InputError, ReplayError
 from replay.exchange import Exchange, Request, Response, Sealed
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -262,3 +265,95 @@ def test_a_missing_segment_is_refused(folder: Path) -> None:
 def test_a_folder_without_manifest_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"holds no manifest\.json, so it is no capture"):
         list(read_exchanges(folder))
+
+
+@pytest.fixture
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Identity:
+    """A fresh identity; its file is not named anywhere yet."""
+    monkeypatch.delenv(IDENTITY_VARIABLE, raising=False)
+    made = pyrage.x25519.Identity.generate()
+    path = tmp_path / "identity.txt"
+    path.write_text(f"# created: now\n# public key: {made.to_public()}\n{made}\n")
+    return Identity(path, str(made.to_public()))
+
+
+@dataclass(frozen=True)
+class Identity:
+    path: Path
+    recipient: str
+
+
+def sealed_capture(folder: Path, identity: Identity) -> bytes:
+    closed_capture(folder, [[exchange(0)], [exchange(1)], [exchange(2)]], seal=seal_for(identity.recipient))
+    return (folder / segment_name(0, sealed=True)).read_bytes()
+
+
+def test_an_encrypted_capture_is_read_with_the_identity_alone(
+    folder: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = sealed_capture(folder, identity)
+
+    assert b"capture/1" not in content
+    assert b"shop" not in content
+    assert [item.id for item in CaptureReader(folder, identity.path)] == ["00000000", "00000001", "00000002"]
+    with pytest.raises(InputError, match=r"is encrypted\. Name the identity's file in DRESS_REHEARSAL_IDENTITY"):
+        list(CaptureReader(folder))
+    monkeypatch.setenv(IDENTITY_VARIABLE, str(identity.path))
+    assert len(list(read_exchanges(folder))) == 3
+
+
+def test_an_encrypted_segment_cut_off_anywhere_reads_up_to_its_last_whole_message(
+    folder: Path, identity: Identity
+) -> None:
+    whole = sealed_capture(folder, identity)
+    write_manifest(folder / MANIFEST_NAME, manifest(complete=False))
+    ends = [0]
+    while ends[-1] < len(whole):
+        ends.append(ends[-1] + 4 + int.from_bytes(whole[ends[-1] : ends[-1] + 4], "little"))
+
+    for length in range(0, len(whole), 3):
+        (folder / segment_name(0, sealed=True)).write_bytes(whole[:length])
+        found = [int(item.id) for item in CaptureReader(folder, identity.path)]
+
+        assert found == list(range(sum(end <= length for end in ends[1:])))
+
+
+def test_a_damaged_message_costs_only_its_own_records(folder: Path, identity: Identity) -> None:
+    whole = bytearray(sealed_capture(folder, identity))
+    second = 4 + int.from_bytes(whole[:4], "little")
+    whole[second + 300] ^= 1
+    (folder / segment_name(0, sealed=True)).write_bytes(whole)
+
+    reader = CaptureReader(folder, identity.path)
+
+    assert [int(item.id) for item in reader] == [0, 2]
+    assert reader.damaged
+    assert (
+        reader.notes[0] == f"segment-000000.jsonl.zst.age: the message at byte {second:,} is damaged and was left out"
+    )
+
+
+def test_another_identity_opens_nothing(folder: Path, identity: Identity) -> None:
+    sealed_capture(folder, identity)
+    identity.path.write_text(str(pyrage.x25519.Identity.generate()))
+
+    with pytest.raises(InputError, match="is not for this identity"):
+        list(CaptureReader(folder, identity.path))
+
+
+@pytest.mark.parametrize("content", ["", "AGE-SECRET-KEY-1QANARY", "é"])
+def test_a_file_without_an_identity_is_refused_without_quoting_it(
+    folder: Path, identity: Identity, content: str
+) -> None:
+    sealed_capture(folder, identity)
+    identity.path.write_text(content)
+
+    with pytest.raises(ReplayError, match="holds no age identity") as caught:
+        CaptureReader(folder, identity.path)
+
+    assert "QANARY" not in str(caught.value)
+
+
+def test_what_is_no_recipient_is_refused() -> None:
+    with pytest.raises(ReplayError, match="is no age recipient"):
+        seal_for("age1nonsense")
