@@ -131,8 +131,10 @@ class _Times(msgspec.Struct, frozen=True):
         requested = started + before + opening + _ns(timings.send)
         first_byte = requested + _ns(timings.wait)
         ended = first_byte + _ns(timings.receive)
-        if entry.timings is None and entry.time is not None:
+        if entry.timings is None and _ns(entry.time):
             first_byte = ended = started + _ns(entry.time)
+        elif (timings.wait is None or timings.wait < 0) and not _ns(entry.time):
+            answered = False  # nothing tells how long it took, and that is not 0 ms
         return cls(
             requested=requested,
             connect_started=connect_started,

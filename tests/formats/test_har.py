@@ -364,3 +364,15 @@ def test_every_har_of_the_corpora_reads() -> None:
 
     # Three files hold no time or no request line, so there is nothing to replay at its recorded timing.
     assert unread == {name: {"damaged"} for name in ("k6-full.har", "k6-multipart.har", "missing-pageref.har")}
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [{"timings": None, "time": None}, {"timings": None, "time": 0}, {"timings": {"wait": -1}, "time": 0}],
+    ids=["nothing", "a total of 0", "a wait of -1"],
+)
+def test_an_answer_of_which_no_time_is_told_claims_no_latency(tmp_path: Path, untold: dict[str, Any]) -> None:
+    found = one(tmp_path, **untold)
+
+    assert found.response is not None
+    assert (found.first_byte, found.ended) == (0, 0)
