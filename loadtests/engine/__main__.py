@@ -25,6 +25,8 @@ from loadtests.engine.control import (
     line,
 )
 from loadtests.engine.counts import RouteCounts, count, merge
+from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
+from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, max_shift_ns
 from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.requests import Stamp, header_values
@@ -92,16 +94,7 @@ class Engine:
         self._reader = reader
         schedule_ns = spec.stop_at_ns or round(plan.manifest.duration_ns / spec.speed)
         lanes = Lanes(worker, spec.workers, plan.manifest.lanes)
-        self._conductor = Conductor(
-            spec,
-            worker,
-            iter(reader),
-            reader.methods.names,
-            lanes,
-            max_shift_ns(schedule_ns),
-            self._ticked,
-            self._end,
-        )
+        self._conductor = Conductor(spec, worker, reader.methods.names, lanes, self._ticked, self._end)
         self._recorder = Recorder(
             out / f"samples-{worker:03d}.arrow", worker, reader.routes.names, reader.methods.names, self._written
         )
@@ -130,7 +123,8 @@ class Engine:
             for number, (target, pinned) in enumerate(zip(targets, spec.targets, strict=True))
         ]
         self._pools = pools
-        self._conductor.connect(Pacer(self._loop, self._conductor.step), pools, stamps, self._recorder)
+        feed = _feed(spec, reader, lanes, max_shift_ns(schedule_ns), self._conductor.put)
+        self._conductor.connect(feed, Pacer(self._loop, self._conductor.step), pools, stamps, self._recorder)
 
     async def play(self) -> Finished:
         """Do as the worker says, to the end."""
@@ -198,6 +192,13 @@ class Engine:
             self._journal.write(msgspec.json.encode(entry) + b"\n")
         except OSError as error:
             self._recorder.failure = self._recorder.failure or f"the journal cannot be written ({error.strerror})"
+
+
+def _feed(spec: RunSpec, reader: RowReader, lanes: Lanes, shift_limit_ns: int, put: Put) -> Feed:
+    if spec.mode != "closed":
+        return RecordedFeed(iter(reader), lanes, shift_limit_ns, spec.stop_at_ns, put)
+    index = SessionIndex(reader, Path(spec.out))
+    return ClosedFeed(index, lanes, shift_limit_ns, spec.stop_at_ns, spec.speed, put)
 
 
 def _open_files() -> int:

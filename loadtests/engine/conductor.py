@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import heapq
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadtests.engine.breaker import BreakerWatch
-from loadtests.engine.calls import Call, Row
+from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.connections import Pool
 from loadtests.engine.control import SILENCE_NS
-from loadtests.engine.lanes import Lanes, shift_ns
+from loadtests.engine.feed import LOOKAHEAD_NS, Feed
+from loadtests.engine.lanes import Lanes
 from loadtests.engine.recorder import Recorder
 from loadtests.engine.requests import Stamp
 from loadtests.engine.schedule import Pacer
@@ -20,9 +21,7 @@ from replay.journal import EngineTick
 from replay.runs import Tick
 from replay.runspec import SECOND_NS, RunSpec
 
-LOOKAHEAD_NS = 100_000_000
 KEEP_NS = 50_000_000
-_ROWS_A_STEP = 64
 _CALLS_A_STEP = 16
 _TRACE_BITS = 40
 
@@ -50,25 +49,20 @@ class Conductor:
         self,
         spec: RunSpec,
         worker: int,
-        rows: Iterator[Row],
         methods: Sequence[str],
         lanes: Lanes,
-        shift_limit_ns: int,
         ticked: Callable[[EngineTick], None],
         ended: Callable[[str, str], None],
     ) -> None:
         self._spec = spec
         self._worker = worker
-        self._rows = rows
         self._methods = methods
         self._lanes = lanes
-        self._shift_limit_ns = shift_limit_ns
         self._ticked = ticked
         self._ended = ended
         self._causal = spec.mode == "causal"
+        self._closed = spec.mode == "closed"
         self._breaker = BreakerWatch(spec.breaker)
-        self._row: Row | None = None
-        self._sessions = 0
         self._agenda: list[tuple[int, int, Call]] = []
         self._open: dict[int, Call] = {}
         self._in_flight = 0
@@ -84,8 +78,11 @@ class Conductor:
         """Calls of this worker's lanes that have become due."""
         self.ended_at_ns = 0
 
-    def connect(self, pacer: Pacer, pools: Sequence[Pool], stamps: Sequence[Stamp], recorder: Recorder) -> None:
+    def connect(
+        self, feed: Feed, pacer: Pacer, pools: Sequence[Pool], stamps: Sequence[Stamp], recorder: Recorder
+    ) -> None:
         """Join the parts that need to know the conductor."""
+        self._feed = feed
         self._pacer = pacer
         self._pools = pools
         self._stamps = stamps
@@ -105,7 +102,6 @@ class Conductor:
             return
         self._epoch_ns = epoch_monotonic_ns
         self._running = True
-        self._row = next(self._rows, None)
         self._second = self._opened_second()
         gc.collect()
         gc.freeze()
@@ -114,7 +110,7 @@ class Conductor:
 
     def resize(self, lanes: int) -> None:
         """Run ``lanes`` lanes. Those that leave send nothing more; their open calls are ``stopped``."""
-        left = self._lanes.resize(lanes, self._sessions)
+        left = self._lanes.resize(lanes, self._feed.next_session)
         if not left or not self._running:
             return
         now = self.clock()
@@ -128,7 +124,7 @@ class Conductor:
             self._keep(now)
             if not self._running:
                 return now_monotonic_ns
-        more = self._fill(now)
+        more = self._feed.fill(now)
         agenda = self._agenda
         calls = _CALLS_A_STEP
         while agenda and agenda[0][0] <= now:
@@ -167,29 +163,11 @@ class Conductor:
         self._in_flight -= 1
         self._finish(call, status, error, end_ns, bytes_in)
 
-    def _fill(self, now: int) -> bool:
-        """Put the rows of the next tenth of a second on the agenda; True where more of them are left."""
-        horizon = now + LOOKAHEAD_NS
-        row, budget = self._row, _ROWS_A_STEP
-        while row is not None and row.due <= horizon:
-            if not budget:
-                self._row = row
-                return True
-            budget -= 1
-            if row.session >= self._sessions:
-                self._sessions = row.session + 1
-            for lane in self._lanes.players[row.lane]:
-                if row.session >= lane.since:
-                    due = row.due + shift_ns(row.session, lane.clone, self._shift_limit_ns)
-                    if not self._spec.stop_at_ns or due < self._spec.stop_at_ns:
-                        self._traces += 1
-                        wire = self._stamps[row.target].wire(row.wire, self._methods[row.method], self._traces)
-                        heapq.heappush(self._agenda, (due, self._traces, Call(row, lane, due, self._traces, wire)))
-            row = next(self._rows, None)
-            if row is not None and self._spec.stop_at_ns and row.due >= self._spec.stop_at_ns:
-                row = None
-        self._row = row
-        return False
+    def put(self, due: int, row: Row, lane: Lane) -> None:
+        """Have ``lane`` play ``row`` at ``due`` (feed)."""
+        self._traces += 1
+        wire = self._stamps[row.target].wire(row.wire, self._methods[row.method], self._traces)
+        heapq.heappush(self._agenda, (due, self._traces, Call(row, lane, due, self._traces, wire)))
 
     def _take(self, call: Call) -> None:
         """A call is due: send it, or have it wait for the answer that it depends on."""
@@ -241,6 +219,10 @@ class Conductor:
                 slow = rule is not None and 0 < rule.slower_than_ns < end_ns - call.intended
                 second.failures += slow or status >= 500 > row.expected
                 second.missed += row.expected > 0 and status // 100 != row.expected // 100
+        if self._closed and not self._finishing:
+            self._feed.ended(call, end_ns)
+            if self._agenda:
+                self._pacer.advance(self._agenda[0][0] + self._epoch_ns)
         if call.waiters is not None:
             for waiter in call.waiters:
                 waiter.intended = max(waiter.due, end_ns)
@@ -267,7 +249,7 @@ class Conductor:
             self.stop("recorder", self._recorder.failure)
         elif time.monotonic_ns() - self._last_word_ns > SILENCE_NS:
             self.stop("worker lost", "the Locust worker fell silent")
-        elif self._row is None and not self._agenda and not self._open and now >= 0:
+        elif self._feed.over and not self._agenda and not self._open and now >= 0:
             self.stop("complete", "")
 
     def _opened_second(self) -> _Second:

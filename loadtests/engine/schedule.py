@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable
@@ -76,7 +77,7 @@ class LoopAlarm:
 
 def alarm(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> Alarm:
     """The best alarm of this system."""
-    return TimerfdAlarm(loop, wake) if sys.platform == "linux" else LoopAlarm(loop, wake)
+    return TimerfdAlarm(loop, wake) if platform.system() == "Linux" else LoopAlarm(loop, wake)
 
 
 class Pacer:
@@ -102,6 +103,12 @@ class Pacer:
         self._running = True
         self._deadline = deadline_ns
         self._alarm.set(deadline_ns)
+
+    def advance(self, deadline_ns: int) -> None:
+        """Take the next step at ``deadline_ns`` already, where that is sooner."""
+        if self._running and deadline_ns < self._deadline:
+            self._deadline = deadline_ns
+            self._alarm.set(deadline_ns)
 
     def stop(self) -> None:
         """Take no further step."""

@@ -107,7 +107,7 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         plan_hash=plan.hash,
         templates=plan.templates,
         captured_share=plan.captured_share,
-        duration_ns=order.schedule_ns,
+        duration_ns=max(order.schedule_ns, at_ns) if spec.mode == "closed" else order.schedule_ns,
         warmup_ns=order.warmup_ns,
         scale=order.scale,
         speed=spec.speed,

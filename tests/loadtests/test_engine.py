@@ -394,3 +394,42 @@ def test_an_engine_needs_the_plan_that_the_run_was_started_with(tmp_path: Path) 
     spec = run_spec(write_plan(tmp_path / "plan", [planned(0)]), tmp_path / "run", "http://127.0.0.1:1")
     with led(msgspec.structs.replace(spec, plan=str(tmp_path / "none"))) as engine:
         assert engine.process.wait(10) == EXIT_INPUT
+
+
+def test_closed_replay_plays_sessions_back_to_back_with_their_think_times(tmp_path: Path) -> None:
+    async def slow(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        await fine(arrival, writer)
+
+    rows = [
+        planned(0, session=0),
+        planned(1000, session=0, depends_on=0, think=50 * MS),
+        planned(2000, session=1),
+        planned(2100, session=1),
+        planned(30_000, session=2, method="POST", path="/cart"),
+        planned(60_000, session=3),
+    ]
+    plan = write_plan(tmp_path / "plan", rows, lanes=1)
+    with serving(slow) as server:
+        engine = played(run_spec(plan, tmp_path / "run", server.url, mode="closed"), lanes=1)
+    first, second, third, fourth, last = engine.samples()
+
+    assert engine.end().ended == "complete"
+    assert first["intended"] == 0
+    assert second["intended"] == first["end"] + 50 * MS
+    assert third["intended"] == second["end"]  # the next session, at once
+    assert fourth["intended"] == third["intended"] + 100 * MS  # it depends on nothing
+    assert last["intended"] == max(third["end"], fourth["end"])
+    assert all(sample["ready"] - sample["intended"] < 50 * MS for sample in engine.samples())
+
+
+def test_closed_replay_ends_with_its_schedule(tmp_path: Path) -> None:
+    rows = [planned(number, session=number) for number in range(10_000)]
+    plan = write_plan(tmp_path / "plan", rows, lanes=2)
+    with serving() as server:
+        engine = played(run_spec(plan, tmp_path / "run", server.url, mode="closed", stop_at_ns=300 * MS), lanes=2)
+    samples = engine.samples()
+
+    assert 10 < len(samples) < 10_000
+    assert max(sample["intended"] for sample in samples) < 300 * MS
+    assert {sample["session"] % 2 for sample in samples} == {0, 1}

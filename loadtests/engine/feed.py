@@ -1,0 +1,161 @@
+"""Where calls come from: from the plan as recorded (open and causal), or session after session (closed)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from loadtests.engine.calls import Call, Lane, Row
+from loadtests.engine.index import SessionIndex
+from loadtests.engine.lanes import Lanes, shift_ns
+
+LOOKAHEAD_NS = 100_000_000
+_ROWS_A_STEP = 64
+
+type Put = Callable[[int, Row, Lane], None]
+"""Has a row played by a lane at a time of the run clock."""
+
+
+class Feed(Protocol):
+    """Puts rows on the agenda shortly before they are due."""
+
+    next_session: int
+    """The first session that a lane which joins now will play."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+
+    def fill(self, now: int) -> bool:
+        """Put what is due within the next tenth of a second; True where there is more of it."""
+
+    def ended(self, call: Call, end_ns: int) -> None:
+        """``call`` has ended."""
+
+
+class RecordedFeed:
+    """The plan's rows at their recorded time; every lane that plays a row gets a call of its own."""
+
+    def __init__(self, rows: Iterator[Row], lanes: Lanes, shift_limit_ns: int, stop_at_ns: int, put: Put) -> None:
+        self._rows = rows
+        self._lanes = lanes
+        self._shift_limit_ns = shift_limit_ns
+        self._stop_at_ns = stop_at_ns
+        self._put = put
+        self.next_session = 0
+        self._row = self._read()
+
+    @property
+    def over(self) -> bool:
+        """Whether the plan or the schedule is at its end."""
+        return self._row is None
+
+    def fill(self, now: int) -> bool:
+        """Put the rows of the next tenth of a second."""
+        horizon, budget, stop_at_ns = now + LOOKAHEAD_NS, _ROWS_A_STEP, self._stop_at_ns
+        row = self._row
+        while row is not None and row.due <= horizon:
+            if not budget:
+                self._row = row
+                return True
+            budget -= 1
+            if row.session >= self.next_session:
+                self.next_session = row.session + 1
+            for lane in self._lanes.players[row.lane]:
+                if row.session >= lane.since:
+                    due = row.due + shift_ns(row.session, lane.clone, self._shift_limit_ns) if lane.clone else row.due
+                    if not stop_at_ns or due < stop_at_ns:
+                        self._put(due, row, lane)
+            row = self._read()
+        self._row = row
+        return False
+
+    def ended(self, call: Call, end_ns: int) -> None:
+        """Nothing depends on it here: the conductor knows who waits."""
+
+    def _read(self) -> Row | None:
+        row = next(self._rows, None)
+        return None if row is not None and self._stop_at_ns and row.due >= self._stop_at_ns else row
+
+
+@dataclass(slots=True)
+class _Visit:
+    """A session that a lane is playing."""
+
+    lane: Lane
+    position: int = 0
+    """Sessions that the lane has begun."""
+    open: int = 0
+    over: bool = False
+    waiting: dict[int, list[Row]] = field(default_factory=dict)
+    """Rows by the request whose answer they wait for."""
+
+
+class ClosedFeed:
+    """Sessions back to back, a lane one after the other, with recorded think times.
+
+    A faster target gets more load and a slower one less: this is how a fixed number of people behave, not how
+    production's arrivals do.
+    """
+
+    next_session = 0
+
+    def __init__(
+        self, index: SessionIndex, lanes: Lanes, shift_limit_ns: int, stop_at_ns: int, speed: float, put: Put
+    ) -> None:
+        self._index = index
+        self._lanes = lanes
+        self._shift_limit_ns = shift_limit_ns
+        self._stop_at_ns = stop_at_ns
+        self._speed = speed
+        self._put = put
+        self._visits: dict[int, _Visit] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether every lane has played all its sessions."""
+        return bool(self._visits) and all(visit.over or not visit.lane.active for visit in self._visits.values())
+
+    def fill(self, now: int) -> bool:
+        """Begin the first session of the lanes that are new."""
+        for players in self._lanes.players:
+            for lane in players:
+                visit = self._visits.get(lane.number)
+                if visit is None or visit.lane is not lane:
+                    self._visits[lane.number] = visit = _Visit(lane)
+                    begin = max(0, now) + shift_ns(lane.number, lane.clone, self._shift_limit_ns)
+                    self._next(visit, begin)
+        return False
+
+    def ended(self, call: Call, end_ns: int) -> None:
+        """Put the rows that waited for it, or begin the lane's next session."""
+        visit = self._visits.get(call.lane.number)
+        if visit is None or visit.lane is not call.lane:
+            return
+        for row in visit.waiting.pop(call.row.request, ()):
+            self._play(visit, end_ns + round(row.think / self._speed), row)
+        visit.open -= 1
+        if not visit.open:
+            self._next(visit, end_ns)
+
+    def _next(self, visit: _Visit, begin_ns: int) -> None:
+        while visit.lane.active and not visit.open and (not self._stop_at_ns or begin_ns < self._stop_at_ns):
+            rows = self._index.session(visit.lane.number, visit.position)
+            if rows is None:
+                break
+            visit.position += 1
+            visit.waiting = {}
+            here = {row.request for row in rows}
+            for row in rows:
+                if row.depends_on in here:
+                    visit.waiting.setdefault(row.depends_on, []).append(row)
+            for row in rows:
+                if row.depends_on not in here:
+                    self._play(visit, begin_ns + row.due - rows[0].due, row)
+        visit.over = not visit.open
+
+    def _play(self, visit: _Visit, due: int, row: Row) -> None:
+        if not self._stop_at_ns or due < self._stop_at_ns:
+            visit.open += 1
+            self._put(due, row, visit.lane)
