@@ -129,8 +129,8 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
     bytes_in: int = 0
     """Length of the response's body on the wire."""
     mapped: list[str] = []
-    """Places of the request whose value is a pseudonym, as ``path/2``, ``query/q``, ``cookie/sid``, ``json/items/0/id``,
-    ``form/email``: what staging's database may not hold."""
+    """Places in path, query and body of the request whose value is a pseudonym, as ``path/2``, ``query/q``,
+    ``json/sku``, ``form/email``, or ``body`` for an opaque one: what staging's data may not hold."""
 
     @property
     def status(self) -> int:

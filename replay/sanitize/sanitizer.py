@@ -81,7 +81,12 @@ class Sanitizer:
         found = self._urls.match(method, target)
         route = f"{method} {found.path or '/'}"
         self._walk.begin(route)
+        mapped = self._walk.mapped = set()
         sent = self._bodies.clean(request.headers, request.body, request.body_bytes)
+        path = self._urls.target(target, found)
+        if isinstance(sent.body, Sealed):
+            mapped.add("body")
+        self._walk.mapped = None
         got = None
         if raw.response is not None:
             got = self._bodies.clean(raw.response.headers, raw.response.body, raw.response.body_bytes)
@@ -96,7 +101,7 @@ class Sanitizer:
                 method=method,
                 scheme=request.scheme,
                 host=self._urls.authority(request.host),
-                path=self._urls.target(target, found),
+                path=path,
                 headers=self._headers.clean(request.headers, sent.content_type),
                 body=sent.body,
                 version=_version(request.version),
@@ -109,6 +114,7 @@ class Sanitizer:
             ended=self._since(raw.ended),
             bytes_out=request.body_bytes,
             bytes_in=raw.response.body_bytes if raw.response is not None else 0,
+            mapped=sorted(mapped),
         )
         if not self._gate.passes(_raw_texts(raw, sent, got), _written_texts(exchange), self._walk.kept):
             self.counts["withheld:gate"] += 1

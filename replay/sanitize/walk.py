@@ -37,7 +37,10 @@ class Walk:
         """The route of the exchange at hand."""
         self.kept: set[str] = set()
         """The values that a rule let pass in the exchange at hand; the gate is told."""
-        self._names: dict[str, Name] = {}
+        self.mapped: set[str] | None = None
+        """Where pseudonyms stand in what is asked for (path, query, body of the request); None: not noted now."""
+        self.names: dict[str, Name] = {}
+        """The names that were asked for; ``name`` fills it."""
         self._places: dict[tuple[str, str], list[Place]] = {}
         for place in policy.places:
             self._places.setdefault((place.where, place.name), []).append(place)
@@ -47,12 +50,18 @@ class Walk:
         """Start with another exchange."""
         self.route = route
         self.kept = set()
+        self.mapped = None
+
+    def note_mapped(self, where: str, name: str, value: str, image: str) -> None:
+        """Note a place whose value was replaced."""
+        if self.mapped is not None and image != value:
+            self.mapped.add(f"{where}/{name}")
 
     def name(self, raw: str) -> Name:
         """What is known of a name."""
-        found = self._names.get(raw)
+        found = self.names.get(raw)
         if found is None:
-            is_known = raw in self.policy.names_kept or (is_known_name(raw) and not vetoed(raw))
+            is_known = raw in self.policy.names_kept or is_known_name(raw)
             found = Name(
                 raw=raw,
                 clean=raw if is_known else self.leaves.text(raw),
@@ -60,9 +69,9 @@ class Walk:
                 is_time=is_time_name(raw),
                 is_random=is_random_name(raw),
             )
-            if len(self._names) >= _NAMES_CACHED:
-                self._names.clear()
-            self._names[raw] = found
+            if len(self.names) >= _NAMES_CACHED:
+                self.names.clear()
+            self.names[raw] = found
         return found
 
     def place(self, where: str, name: str, pointer: tuple[str, ...] = ()) -> Place | None:
@@ -88,7 +97,10 @@ class Walk:
                 return None
             if self.may_keep(place, name, value):
                 return value
-        return self.pseudonym(self.name(name), value)
+        known = self.name(name)
+        image = self.pseudonym(known, value)
+        self.note_mapped(where, known.clean, value, image)
+        return image
 
     def may_keep(self, place: Place, name: str, value: str) -> bool:
         """Whether the rule keeps the value: never a secret's, only inside the guard, only where no veto speaks."""

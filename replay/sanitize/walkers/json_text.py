@@ -86,7 +86,10 @@ class JsonText:
     def _node(self, node: Any, name: Name, pointer: tuple[str, ...]) -> Any:
         kind = type(node)
         if kind is str:
-            return self._string(node, name, pointer)
+            image = self._string(node, name, pointer)
+            if self._walk.mapped is not None:
+                self._walk.note_mapped("json", name.clean, node, image)
+            return image
         if kind is dict:
             return self._members(node, pointer)
         if kind is list:
@@ -95,14 +98,18 @@ class JsonText:
             return [self._node(child, name, (*pointer, str(at))) for at, child in enumerate(node)]
         if node is None or kind is bool:
             return node
-        return self._number(node, name, pointer)
+        number = self._number(node, name, pointer)
+        if self._walk.mapped is not None:
+            self._walk.note_mapped("json", name.clean, str(node), str(number))
+        return number
 
     def _members(self, node: dict[str, Any], pointer: tuple[str, ...]) -> dict[str, Any]:
         found = {}
         walk = self._walk
         ruled = walk.has_json_rules
+        known = walk.names
         for key, child in node.items():
-            name = walk.name(key)
+            name = known.get(key) or walk.name(key)
             inner = (*pointer, key) if ruled else pointer
             if ruled and (place := walk.place("json", key, inner)) is not None and place.domain is None:
                 walk.counts["dropped_by_policy"] += 1
