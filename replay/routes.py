@@ -19,6 +19,7 @@ ALGORITHM = "routes/1"
 LONGEST_SEGMENTS = 24
 """A longer path ends in ``{rest}``: nobody groups by more, and a hostile path must not make a route of its own."""
 _MOST_PARTS = 3
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 type Accepts = Callable[[str], bool]
 
@@ -90,15 +91,17 @@ def interface_words() -> frozenset[str]:
     return word_set(resources.files("replay.sanitize").joinpath("words.txt").read_text("utf-8"))
 
 
+@lru_cache(maxsize=20_000)
 def kind_of(segment: str) -> str:
     """The kind of a raw path segment: ``int``, ``uuid``, ``hex``, ``slug``, ``token`` … or ``text``."""
     plain = unquote(segment)
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(plain)), "text")
 
 
+@lru_cache(maxsize=20_000)
 def is_literal(segment: str) -> bool:
     """Whether a raw path segment is made of at most three words of interfaces, or is a version such as ``v1``."""
-    if segment in {"", ".", ".."} or _VERSION.fullmatch(segment):
+    if segment in {"", ".", ".."} or _VERSION.fullmatch(segment) or (len(segment) == 1 and segment in _LETTERS):
         return True
     if len(segment) > 40 or not segment.isascii():
         return False

@@ -18,7 +18,10 @@ from replay.routes import interface_words
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES, is_word
 from replay.sanitize.walkers import header_names, markup
 
-_TOKEN = re.compile(rb"[a-z0-9]{6,}+")
+SHORTEST_TOKEN = 6
+_RUNS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in bytes(range(256)).lower())
+"""Translates letters to lower case and whatever is no letter or digit to a blank."""
+_BASE64_RUNS = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "+/_-=") else 32 for c in range(256))
 _SPACED_DIGITS = re.compile(rb"[0-9](?:[ ().-]{0,2}+[0-9]){6,}+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}+")
 _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
@@ -44,11 +47,15 @@ class Gate:
 
     def passes(self, raw: Iterable[bytes], written: Iterable[bytes], kept: Iterable[str]) -> bool:
         """Whether nothing of ``raw`` is in ``written`` but vocabulary and the values that a rule kept."""
-        before, after = b"\n".join(raw), b"\n".join(written)
-        shared = tokens(before) & tokens(after) - self._allowed
+        before, after = _unescaped(b"\n".join(raw)), _unescaped(b"\n".join(written))
+        shared = {token for token in _words(before) & _words(after) if len(token) >= SHORTEST_TOKEN}
+        digits = _joined_digits(after)
+        if digits:
+            shared |= digits & _joined_digits(before)
+        shared -= self._allowed
         if not shared:
             return True
-        shared -= tokens(b"\n".join(value.encode("utf-8", "surrogatepass") for value in kept))
+        shared -= _words(b"\n".join(value.encode("utf-8", "surrogatepass") for value in kept))
         shared = {token for token in shared if not self._is_words(token)}
         return all(self._is_explained(token, before, after) for token in shared)
 
@@ -68,28 +75,38 @@ class Gate:
 
 def tokens(text: bytes) -> set[bytes]:
     """The tokens of a text and of what stands one decoding behind it."""
+    return {token for token in _words(text) if len(token) >= SHORTEST_TOKEN} | _joined_digits(text)
+
+
+def _words(text: bytes) -> set[bytes]:
+    """Every run of letters and digits, short ones too, in lower case."""
+    hidden = [plain for run in text.translate(_BASE64_RUNS).split() if len(run) >= 16 and (plain := _printable(run))]
+    if hidden:
+        # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
+        text = _BASE64.sub(lambda found: found[0] if _printable(found[0]) is None else b" ", text)
+    found = set(text.translate(_RUNS).split())
+    for each in hidden:
+        found.update(each.translate(_RUNS).split())
+    if b"\\u" in text:
+        plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)).encode("utf-8", "surrogatepass"), text)
+        found.update(plain.translate(_RUNS).split())
+    return found
+
+
+def _joined_digits(text: bytes) -> set[bytes]:
+    """Every run of seven and more digits, without the separators that people write into it."""
+    return {run.translate(None, _NOT_DIGITS) for run in _SPACED_DIGITS.findall(text)}
+
+
+def _unescaped(text: bytes) -> bytes:
     for _ in range(_MOST_ESCAPES):
         if b"%" not in text:
             break
         text = unquote_to_bytes(text)
-    texts = [text]
-    if b"\\u" in text:
-        texts.append(_ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode("utf-8", "surrogatepass"), text))
-    hidden = []
-    for run in _BASE64.findall(text):
-        plain = _printable(run)
-        if plain is not None:
-            hidden.append(plain)
-            texts[0] = texts[0].replace(run, b" ")
-    found: set[bytes] = set()
-    for each in [*texts, *hidden]:
-        lower = each.lower()
-        found.update(_TOKEN.findall(lower))
-        for run in _SPACED_DIGITS.findall(lower):
-            found.add(run.translate(None, _NOT_DIGITS))
-    return found
+    return text
 
 
+@lru_cache(maxsize=50_000)
 def _printable(run: bytes) -> bytes | None:
     body = run.rstrip(b"=").translate(_STANDARD)
     if len(body) % 4 == 1:
@@ -140,7 +157,7 @@ def _builtin() -> frozenset[bytes]:
         "doctype",
     ]
     listed += _token_heads()
-    return frozenset(token for text in listed for token in _TOKEN.findall(text.lower().encode()))
+    return frozenset(token for text in listed for token in text.encode().translate(_RUNS).split())
 
 
 def _token_heads() -> Iterable[str]:

@@ -44,7 +44,8 @@ class Leaves:
         self.document: DocumentMap = _refused
         self.query: DocumentMap = _refused
         self._depth = 0
-        self._kept = 0
+        self.kept = 0
+        """How often a rule let something pass; it tells whether a result may be cached."""
         self._cache: dict[str, str] = {}
         self.shapes = shapes = Shapes(pseudonyms, clock)
         self._kinds: dict[str, TextMap] = {
@@ -72,7 +73,7 @@ class Leaves:
 
     def note_kept(self) -> None:
         """A rule let a part of the text at hand pass: it must be asked again, so the text is not cached."""
-        self._kept += 1
+        self.kept += 1
 
     def text(self, text: str) -> str:
         """The pseudonym of any text; '' is itself. Equal texts have equal pseudonyms, in every place."""
@@ -82,12 +83,12 @@ class Leaves:
         if self._depth >= DEPTH:
             return self.filler(text)
         self._depth += 1
-        kept = self._kept
+        kept = self.kept
         try:
             found = self._mapped(text)
         finally:
             self._depth -= 1
-        if not self._depth and kept == self._kept and len(text) <= CACHED_CHARACTERS:
+        if not self._depth and kept == self.kept and len(text) <= CACHED_CHARACTERS:
             if len(self._cache) >= CACHE_ENTRIES:
                 self._cache.clear()
             self._cache[text] = found

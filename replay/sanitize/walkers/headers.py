@@ -15,6 +15,8 @@ from replay.sanitize.walkers import header_names as known
 from replay.sanitize.walkers.cookies import Cookies
 from replay.sanitize.walkers.urls import Urls
 
+_MOST_CACHED = 20_000
+_LONGEST_CACHED = 256
 _SPLIT = re.compile(r"\s*[,;]\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}")
@@ -39,6 +41,7 @@ class Headers:
         self._walk = walk
         self._urls = urls
         self._cookies = cookies
+        self._cache: dict[tuple[str, bytes], str] = {}
         self._readers: dict[str, Callable[[str], str]] = {}
         for names, reader in (
             (known.DATES, self._date),
@@ -77,9 +80,21 @@ class Headers:
             if lower == "content-type" and content_type is not None:
                 found.append((name, content_type))
                 continue
-            value = self._value(lower, raw_value.decode("latin-1").strip())
+            value = self._cached(lower, raw_value)
             if value:
                 found.append((name if name in {lower, lower.title()} else lower, value))
+        return found
+
+    def _cached(self, name: str, raw: bytes) -> str:
+        """The value to store. What was kept by a rule is asked again, since the gate must be told of it each time."""
+        found = self._cache.get((name, raw))
+        if found is None:
+            kept = self._walk.leaves.kept
+            found = self._value(name, raw.decode("latin-1").strip())
+            if found and kept == self._walk.leaves.kept and len(raw) <= _LONGEST_CACHED:
+                if len(self._cache) >= _MOST_CACHED:
+                    self._cache.clear()
+                self._cache[name, raw] = found
         return found
 
     def _value(self, name: str, value: str) -> str:

@@ -13,10 +13,9 @@ from replay.sanitize.walkers.json_text import JsonText
 from replay.sanitize.walkers.urls import Urls
 
 # One alternative a construct, told apart by their first characters; possessive, so linear even where nothing closes.
+# Comments and CDATA sections are found by hand: an expression would look for the end of each that is not closed.
 _PIECE = re.compile(
-    r"<!--(?P<comment>(?:[^-]++|-(?!->))*+)-->"
-    r"|<!\[CDATA\[(?P<cdata>(?:[^\]]++|\](?!\]>))*+)\]\]>"
-    r"|<!(?P<doctype>[A-Za-z][^<>]*+)>"
+    r"<!(?P<doctype>[A-Za-z][^<>]*+)>"
     r"|<\?(?P<instruction>[^<>?]*+)\?>"
     r"|</(?P<end>[A-Za-z][A-Za-z0-9:._-]*+)\s*+>"
     r"|<(?P<start>[A-Za-z][A-Za-z0-9:._-]*+)(?P<attributes>(?:\"[^\"]*+\"|'[^']*+'|[^\"'<>]++)*+)>"
@@ -96,6 +95,10 @@ class Markup:
         found: list[str] = []
         at = 0
         while at < len(text):
+            if text.startswith(("<!--", "<![CDATA["), at):
+                at, written = self._section(text, at)
+                found.append(written)
+                continue
             piece = _PIECE.match(text, at)
             if piece is None:  # cannot be: the last alternatives take anything
                 return ""
@@ -108,8 +111,17 @@ class Markup:
                 at = end
         return "".join(found)
 
-    def _piece(self, piece: re.Match[str]) -> str:
+    def _section(self, text: str, at: int) -> tuple[int, str]:
+        """Where a comment or a CDATA section ends, and what is written for it; an open one goes to the end."""
         leaves = self._walk.leaves
+        start, close = ("<!--", "-->") if text.startswith("<!--", at) else ("<![CDATA[", "]]>")
+        at += len(start)
+        end = text.find(close, at)
+        inner = text[at:] if end < 0 else text[at:end]
+        mapped = leaves.filler(inner) if close == "-->" else leaves.text(inner)
+        return (len(text) if end < 0 else end + len(close)), start + mapped + close
+
+    def _piece(self, piece: re.Match[str]) -> str:
         kind = piece.lastgroup
         if piece["text"] is not None:
             return self._text(piece["text"])
@@ -117,10 +129,6 @@ class Markup:
             return f"<{self._tag(piece['start'])}{self._attributes(piece['attributes'])}>"
         if kind == "end":
             return f"</{self._tag(piece['end'])}>"
-        if kind == "comment":
-            return f"<!--{leaves.filler(piece['comment'])}-->"
-        if kind == "cdata":
-            return f"<![CDATA[{leaves.text(piece['cdata'])}]]>"
         if kind == "doctype":
             return "<!DOCTYPE html>" if piece["doctype"].lower().startswith("doctype html") else ""
         if kind == "instruction":
