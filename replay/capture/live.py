@@ -85,8 +85,11 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     if order.recipient:
         seal_for(order.recipient)
     _check_port(listen)
-    order.folder.parent.mkdir(parents=True, exist_ok=True)
-    order.folder.mkdir(mode=0o700)
+    try:
+        order.folder.parent.mkdir(parents=True, exist_ok=True)
+        order.folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise ReplayError(f"{order.folder}: cannot be made ({error.strerror}). Choose another place.") from None
     settings = Settings(
         folder=str(order.folder.resolve()),
         manifest=draft(order, origin),
@@ -116,6 +119,8 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
         )
     if ending.proxy_died:
         raise IncompleteError(f"{order.folder}: the proxy ended by itself; what came before is kept. Capture again.")
+    if not manifest.complete:
+        raise IncompleteError(f"{order.folder}: its manifest could not be completed. Is the disk full?")
     return manifest
 
 

@@ -210,10 +210,12 @@ def main() -> int:
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
         recorder = _recorder(settings)
-        recorder.save(time.monotonic())
+        write_manifest(Path(settings.folder) / MANIFEST_NAME, recorder.manifest())
         _say(Ready())
-        serve(int(sys.argv[1]), recorder)
-        recorder.close(time.monotonic())
+        try:
+            serve(int(sys.argv[1]), recorder)
+        finally:
+            recorder.close(time.monotonic())
     except ReplayError as error:
         _say(Failed(str(error), error.exit_code))
         return error.exit_code

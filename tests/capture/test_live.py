@@ -81,6 +81,7 @@ def test_traffic_passes_unchanged_and_is_recorded_without_a_planted_value(
 ) -> None:
     running = start()
     port = running.port
+    core_limits = [child.rlimit(psutil.RLIMIT_CORE) for child in running.children()]
     answer = get(
         port, "/users/8203716?name=Qanarywerth", Authorization="Bearer QanaryT0ken", Cookie="sid=QanaryC00kie77"
     )
@@ -96,6 +97,7 @@ def test_traffic_passes_unchanged_and_is_recorded_without_a_planted_value(
     exit_code = running.stop()
 
     assert exit_code == 0, running.said()
+    assert core_limits == [(0, 0), (0, 0)]
     assert b"Qanarywerth" in answer
     assert (len(big), len(beyond_the_cap), uploaded, streamed) == (2_000_000, 5_000_000, b'{"got": 450000}', True)
     assert b"502" in broken

@@ -87,6 +87,13 @@ def test_a_child_that_cannot_start_says_why_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ReplayError, match="cannot be made"):
+        capture(order(tmp_path / "file" / "c"), print)
+
+
 def test_a_folder_that_exists_is_never_written_to(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="exists already"):
         capture(order(tmp_path), print)
