@@ -17,6 +17,7 @@ from typing import Protocol
 
 SPIN_NS = 100_000
 """Deadlines nearer than this are awaited by turning the loop: setting and taking a timer costs about as much."""
+_IDLE_TURN_NS = 8_000
 
 
 class Alarm(Protocol):
@@ -90,9 +91,10 @@ class Pacer:
     def __init__(self, loop: asyncio.AbstractEventLoop, step: Callable[[int], int]) -> None:
         self._loop = loop
         self._step = step
-        self._alarm = alarm(loop, self._turn)
+        self._alarm = alarm(loop, self._ring)
         self._deadline = 0
         self._running = False
+        self._spinning = False
         self.worst_lag_ns = 0
         """Largest delay of a turn since it was last reset."""
         self.spun_ns = 0
@@ -116,30 +118,32 @@ class Pacer:
             self._running = False
             self._alarm.close()
 
+    def _ring(self) -> None:
+        if not self._spinning:
+            self._turn()
+
     def _turn(self) -> None:
+        now = time.monotonic_ns()
+        if self._running and now >= self._deadline:
+            self.worst_lag_ns = max(self.worst_lag_ns, now - self._deadline)
+            self._deadline = self._step(now)
+        self._await()
+
+    def _await(self) -> None:
         if not self._running:
             return
         now = time.monotonic_ns()
-        if now < self._deadline:
-            if self._deadline - now > SPIN_NS:
-                self._alarm.set(self._deadline)
-            else:
-                self._loop.call_soon(self._spin, now)
-            return
-        self.worst_lag_ns = max(self.worst_lag_ns, now - self._deadline)
-        self._deadline = deadline = self._step(now)
-        if not self._running:
-            return
-        now = time.monotonic_ns()
-        if deadline - now > SPIN_NS:
-            self._alarm.set(deadline)
+        if self._deadline - now > SPIN_NS:
+            self._alarm.set(self._deadline)
         else:
+            self._spinning = True
             self._loop.call_soon(self._spin, now)
 
     def _spin(self, since_ns: int) -> None:
+        self._spinning = False
         # A whole turn of the loop that took so little held no work for anyone.
         passed = time.monotonic_ns() - since_ns
-        if passed < 8_000:
+        if passed < _IDLE_TURN_NS:
             self.spun_ns += passed
         self._turn()
 

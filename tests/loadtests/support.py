@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -264,7 +265,8 @@ class LedEngine:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):  # a word that it did not hear
+                    pipe.close()
 
     def samples(self) -> list[dict[str, Any]]:
         """Its samples, in order of the plan."""
