@@ -7,10 +7,13 @@ where every word in it is of the built-in list or of the policy.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from replay.routes import interface_words, word_set
 
 LONGEST_NAME = 64
+_MOST_DIGITS = 3
+_MOST_LETTERS = 2
 # Splits camelCase, snake_case and kebab-case; every alternative is one run, so matching is linear.
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NAME = re.compile(r"[A-Za-z_$@:.-][A-Za-z0-9_$@:.\[\]-]*")
@@ -43,9 +46,10 @@ _TIME_PARTS = word_set(
 _RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
 
 
-def parts(name: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def parts(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case: ``orderId`` → ``order``, ``id``; digits are parts of their own."""
-    return [part.lower() for part in _PARTS.findall(name)]
+    return tuple(part.lower() for part in _PARTS.findall(name))
 
 
 def is_word(word: str) -> bool:
@@ -54,13 +58,21 @@ def is_word(word: str) -> bool:
     return word in known or (len(word) > 3 and word.endswith("s") and word[:-1] in known)
 
 
+@lru_cache(maxsize=20_000)
 def is_known_name(name: str) -> bool:
-    """Whether a name is made of built-in words alone, with digit runs of at most three."""
+    """Whether a name is made of built-in words alone, with at most three digits and two single letters.
+
+    More of them spell an id: ``a1b2c3d4`` or an address of hardware.
+    """
     if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
         return False
     if is_word(name.lower()):
         return True
-    return all((len(part) <= 3 if part.isdigit() else len(part) == 1 or is_word(part)) for part in parts(name))
+    found = parts(name)
+    if sum(len(part) for part in found if part.isdigit()) > _MOST_DIGITS:
+        return False
+    short = [part for part in found if len(part) == 1 and part.isalpha()]
+    return len(short) <= _MOST_LETTERS and all(len(part) == 1 or part.isdigit() or is_word(part) for part in found)
 
 
 JWT_ALGORITHMS = word_set("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA none")
@@ -68,6 +80,7 @@ JWT_TYPES = word_set("JWT at+jwt")
 """All that a token's head may say (RFC 7515, RFC 9068); anything else in it is data."""
 
 
+@lru_cache(maxsize=20_000)
 def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
     found = parts(name)
@@ -77,12 +90,14 @@ def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     return joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES)
 
 
+@lru_cache(maxsize=20_000)
 def is_time_name(name: str) -> bool:
     """Whether a name says that a bare integer is a point in time."""
     found = parts(name)
     return bool(found) and (found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"})
 
 
+@lru_cache(maxsize=20_000)
 def is_random_name(name: str) -> bool:
     """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
     return any(part in _RANDOM_PARTS for part in parts(name))
