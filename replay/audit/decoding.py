@@ -7,7 +7,6 @@ the compressions that have a magic number. What a decoding yields is decoded aga
 
 from __future__ import annotations
 
-import base64
 import binascii
 import html
 import quopri
@@ -39,8 +38,8 @@ _SIMPLE = {
     b"t": b"\t",
 }
 _QUOTED = re.compile(rb"=(?:[0-9A-F]{2}|\r?\n)")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
-_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){5,}[0-9A-Fa-f]?")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")  # shorter ones are searched as forms of the planted value
+_HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _PRINTABLE = bytes(range(32, 127)) + b"\t\r\n"
 
@@ -56,26 +55,35 @@ class Decoded:
 def decodings(text: bytes, *, max_depth: int = MAX_DEPTH) -> Iterator[Decoded]:
     """The text itself and everything that decodes out of it, each once; at most 2,000 texts a call."""
     seen = {text}
+    runs: set[tuple[str, bytes]] = set()
     waiting = [Decoded(text)]
     while waiting:
         found = waiting.pop()
         yield found
         if len(found.chain) >= max_depth:
             continue
-        for name, decode in _DECODERS:
-            for inner in decode(found.text):
-                if inner and inner not in seen and len(seen) < _MAX_TEXTS:
-                    seen.add(inner)
-                    waiting.append(Decoded(inner, (*found.chain, name)))
+        for name, inner in _inner(found.text, runs):
+            if inner and inner not in seen and len(seen) < _MAX_TEXTS:
+                seen.add(inner)
+                waiting.append(Decoded(inner, (*found.chain, name)))
+
+
+def _inner(text: bytes, runs: set[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """What one decoding makes of the text; ``runs`` are those of base64 and hex that were decoded already."""
+    for name, decode in _DECODERS:
+        for inner in decode(text):
+            yield name, inner
+    for name, pattern, decode in _RUN_DECODERS:
+        for run in pattern.findall(text):
+            if (name, run) not in runs:
+                runs.add((name, run))
+                for inner in decode(run):
+                    yield name, inner
 
 
 def _percent(text: bytes) -> Iterator[bytes]:
     if _PERCENT.search(text):
         yield unquote_to_bytes(text)
-        if b"+" in text:
-            yield unquote_to_bytes(text.replace(b"+", b" "))
-    elif b"+" in text and len(text) < 1 << 16:
-        yield text.replace(b"+", b" ")
 
 
 def _entities(text: bytes) -> Iterator[bytes]:
@@ -113,21 +121,17 @@ def _quoted_printable(text: bytes) -> Iterator[bytes]:
         yield quopri.decodestring(text)
 
 
-def _base64(text: bytes) -> Iterator[bytes]:
-    """Each run at four alignments: what stands before the value may be of the same alphabet."""
-    for match in _BASE64.finditer(text):
-        run = match[0].translate(_URLSAFE)
-        for skip in range(4):
-            part = run[skip:]
-            part = part[: len(part) - (len(part) % 4 == 1)]
-            try:
-                inner = base64.b64decode(part + b"=" * (-len(part) % 4))
-            except binascii.Error:
-                continue
-            if _says_something(inner):
-                yield inner
-            elif not skip and len(inner) >= _MIN_PACKED_BYTES:
-                yield from _unmarked(inner)
+def _base64(run: bytes) -> Iterator[bytes]:
+    """A run at four alignments: what stands before the value may be of the same alphabet."""
+    run = run.translate(_URLSAFE)
+    for skip in range(4):
+        part = run[skip:]
+        part = part[: len(part) - (len(part) % 4 == 1)]
+        inner = binascii.a2b_base64(part + b"=" * (-len(part) % 4))
+        if _says_something(inner):
+            yield inner
+        elif not skip and len(inner) >= _MIN_PACKED_BYTES:
+            yield from _unmarked(inner)
 
 
 def _unmarked(text: bytes) -> Iterator[bytes]:
@@ -145,13 +149,12 @@ def _unbrotli(text: bytes) -> bytes:
     return inflated
 
 
-def _hexadecimal(text: bytes) -> Iterator[bytes]:
-    for match in _HEX.finditer(text):
-        for skip in (0, 1):
-            run = match[0][skip:]
-            inner = bytes.fromhex(run[: len(run) & ~1].decode())
-            if _says_something(inner):
-                yield inner
+def _hexadecimal(run: bytes) -> Iterator[bytes]:
+    for skip in (0, 1):
+        part = run[skip:]
+        inner = binascii.unhexlify(part[: len(part) & ~1])
+        if _says_something(inner):
+            yield inner
 
 
 def _utf16(text: bytes) -> Iterator[bytes]:
@@ -227,9 +230,11 @@ _DECODERS: tuple[tuple[str, Callable[[bytes], Iterator[bytes]]], ...] = (
     ("entities", _entities),
     ("escapes", _escapes),
     ("quoted-printable", _quoted_printable),
-    ("base64", _base64),
-    ("hex", _hexadecimal),
     ("utf-16", _utf16),
     ("bytes as characters", _bytes_as_characters),
     ("compression", _compressed),
+)
+_RUN_DECODERS: tuple[tuple[str, re.Pattern[bytes], Callable[[bytes], Iterator[bytes]]], ...] = (
+    ("base64", _BASE64, _base64),
+    ("hex", _HEX, _hexadecimal),
 )

@@ -101,16 +101,13 @@ def _is_foreign_v4(match: re.Match[bytes]) -> bool:
 
 
 def _is_foreign_v6(match: re.Match[bytes]) -> bool:
-    written = match[0].strip(b":") if not match[0].startswith(b"::") else match[0]
-    if written.count(b":") < 2 or len(written) < 6:
+    written = match[0]
+    if len(written) < 6:
         return False
     try:
         address = ipaddress.IPv6Address(written.decode())
     except ValueError:
         return False
-    mapped = address.ipv4_mapped
-    if mapped is not None:
-        return not any(mapped in network for network in _V4_RESERVED)
     return not any(address in network for network in _V6_RESERVED)
 
 
@@ -176,7 +173,7 @@ _DETECTORS = (
     _Detector(
         "ipv6",
         (b":",),
-        re.compile(rb"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]{2,39}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![0-9A-Za-z:])"),
+        re.compile(rb"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![0-9A-Za-z:.])"),
         _is_foreign_v6,
     ),
     _Detector(

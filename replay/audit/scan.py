@@ -14,6 +14,8 @@ from replay.audit.detectors import detect
 from replay.audit.reading import Passage, UnreadableError, files, passages
 
 PLANTED = "planted value"
+_PART_BYTES = 32 << 10
+_OVERLAP_BYTES = 2 << 10
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,11 +82,11 @@ def examine(file: str, passage: Passage, search: Search) -> Iterator[Finding]:
     """
     pieces = _pieces(passage)
     best: dict[tuple[str, str, int], Finding] = {}
-    for hit in search.backward(pieces.text):
+    for hit in search.find(pieces.text):
         pointer, chain = pieces.at(hit.position)
         _keep(best, Finding(file, passage.record, pointer, PLANTED, _written(hit.form, chain), hit.canary))
     placed = {canary for _, _, canary in best}
-    for hit in search.forward(passage.text):
+    for hit in search.find(passage.text):
         if hit.canary not in placed:
             _keep(best, Finding(file, passage.record, "", PLANTED, hit.form, hit.canary))
     for detection in detect(pieces.text):
@@ -128,9 +130,16 @@ def _pieces(passage: Passage) -> _Pieces:
     end = 0
     leaves = [(leaf.pointer, leaf.text) for leaf in passage.leaves] or [("", passage.text)]
     for pointer, text in leaves:
-        for decoded in decodings(text):
-            parts.append(decoded.text)
-            starts.append(end)
-            places.append((pointer, decoded.chain))
-            end += len(decoded.text) + 1
+        for part in _parts(text):
+            for decoded in decodings(part):
+                parts.append(decoded.text)
+                starts.append(end)
+                places.append((pointer, decoded.chain))
+                end += len(decoded.text) + 1
     return _Pieces(b"\0".join(parts), starts, places)
+
+
+def _parts(text: bytes) -> Iterator[bytes]:
+    """A long text in parts that overlap, so that the number of decodings is bounded for each part."""
+    for begin in range(0, max(1, len(text) - _OVERLAP_BYTES), _PART_BYTES):
+        yield text[begin : begin + _PART_BYTES + _OVERLAP_BYTES]

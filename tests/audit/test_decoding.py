@@ -20,7 +20,6 @@ from replay.audit.decoding import decodings
 VALUE = b"ann@corp.io & 4711"
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "percent": lambda value: quote(value, safe="").encode(),
-    "form": lambda value: quote(value, safe=" ").replace(" ", "+").encode(),
     "entities": lambda value: "".join(f"&#{byte};" for byte in value).encode(),
     "json escapes": lambda value: "".join(f"\\u{byte:04x}" for byte in value).encode(),
     "script escapes": lambda value: "".join(f"\\x{byte:02x}" for byte in value).encode(),
@@ -84,4 +83,4 @@ def test_the_chain_names_the_notations_from_outside_in() -> None:
 @given(text=st.binary(max_size=300) | st.from_regex(rb"[%&\\x=0-9a-fA-F;+/_-]{0,120}", fullmatch=True))
 def test_no_bytes_raise(text: bytes) -> None:
     assert next(iter(decodings(text))).text == text
-    assert sum(1 for _ in decodings(text)) <= 2_000
+    assert len(list(decodings(text))) <= 2_000
