@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
 GATE = """
 routes = ["GET /a", "GET /b"]
-slice_s = 1.0
+slice_s = 0.5
 min_slices = 16
 min_time_constants = 0
 """
@@ -84,7 +84,7 @@ def verdict(folder: Path) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("behaviour", [{"refuses_after_s": 5.0}, {"stalls_after_s": 5.0}], ids=["refuses", "stalls"])
+@pytest.mark.parametrize("behaviour", [{"refuses_after_s": 3.0}, {"stalls_after_s": 3.0}], ids=["refuses", "stalls"])
 def test_a_target_that_collapses_under_the_load_is_not_ready(
     tmp_path: Path,
     replay: Replay,
@@ -92,7 +92,7 @@ def test_a_target_that_collapses_under_the_load_is_not_ready(
     write_capture: Callable[[str, Iterable[Exchange]], Path],
     behaviour: dict[str, float],
 ) -> None:
-    write_capture("friday", traffic(20, 40))
+    write_capture("friday", traffic(15, 40))
     (tmp_path / "gate.toml").write_text(GATE)
     target = service(**behaviour)
     assert replay("baseline", "friday", "-o", "production").code == 0
@@ -111,7 +111,7 @@ def test_a_generator_that_is_starved_of_cpu_is_invalid(
     service: Callable[..., Service],
     write_capture: Callable[[str, Iterable[Exchange]], Path],
 ) -> None:
-    write_capture("friday", traffic(18, 100))
+    write_capture("friday", traffic(10, 100))
     (tmp_path / "gate.toml").write_text(GATE)
     target = service()
     assert replay("baseline", "friday", "-o", "production").code == 0

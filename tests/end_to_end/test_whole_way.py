@@ -23,7 +23,7 @@ from tests.end_to_end.service import Service
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
 GATE = """
-slice_s = 1.0
+slice_s = 0.5
 min_slices = 16
 min_time_constants = 0
 assumed_run_noise = 0.05
@@ -108,7 +108,7 @@ def test_real_traffic_goes_the_whole_way_to_ready(
     (tmp_path / "gate.toml").write_text(GATE)
 
     with capturing(tmp_path, "friday", production.url, "--policy", "builtin:strict") as port:
-        visit(port, seconds=20, rate_per_s=30)
+        visit(port, seconds=12, rate_per_s=40)
     steps = [
         replay("baseline", "friday", "-o", "production"),
         replay("plan", "friday", "-o", "friday"),
