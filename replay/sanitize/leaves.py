@@ -24,6 +24,8 @@ DEPTH = 6
 CACHE_ENTRIES = 200_000
 CACHED_CHARACTERS = 256
 _FREE_CHARACTERS = 40
+_DECODED_CHARACTERS = 16
+"""Shorter runs are not looked into: too little to be base64 of a text."""
 _FREE_SPACES = 4
 
 type TextMap = Callable[[str], str]
@@ -46,10 +48,11 @@ class Leaves:
         self._depth = 0
         self.kept = 0
         """How often a rule let something pass; it tells whether a result may be cached."""
-        self._cache: dict[str, str] = {}
+        self.cache: dict[str, str] = {}
+        """Pseudonyms of texts that were asked for; ``text`` fills it."""
         self.shapes = shapes = Shapes(pseudonyms, clock)
         self._kinds: dict[str, TextMap] = {
-            "run": self.run,
+            "run": self._run,
             "foreign": pseudonyms.foreign,
             "email": shapes.email,
             "jwt": self.jwt,
@@ -77,7 +80,7 @@ class Leaves:
 
     def text(self, text: str) -> str:
         """The pseudonym of any text; '' is itself. Equal texts have equal pseudonyms, in every place."""
-        found = self._cache.get(text)
+        found = self.cache.get(text)
         if found is not None:
             return found
         if self._depth >= DEPTH:
@@ -89,14 +92,14 @@ class Leaves:
         finally:
             self._depth -= 1
         if not self._depth and kept == self.kept and len(text) <= CACHED_CHARACTERS:
-            if len(self._cache) >= CACHE_ENTRIES:
-                self._cache.clear()
-            self._cache[text] = found
+            if len(self.cache) >= CACHE_ENTRIES:  # runs inside texts came in since
+                self.cache.clear()
+            self.cache[text] = found
         return found
 
     def _mapped(self, text: str) -> str:
         if text.isascii() and text.isalnum():
-            return self._decoded(text) or self.run(text) if len(text) >= 20 else self.run(text)
+            return self._decoded(text) or self.run(text) if len(text) >= _DECODED_CHARACTERS else self.run(text)
         if not text or text.isspace():
             return text
         first, last = text[0], text[-1]
@@ -132,6 +135,15 @@ class Leaves:
 
             return scan.sub(free, text)
         return scan.sub(lambda found: maps[found.lastgroup or "run"](found[0]), text)
+
+    def _run(self, run: str) -> str:
+        """A run inside a text: short ones are what a text of them alone is, and as often asked for."""
+        if len(run) >= _DECODED_CHARACTERS:
+            return self.run(run)
+        found = self.cache.get(run)
+        if found is None:
+            found = self.cache[run] = self.run(run)
+        return found
 
     def run(self, run: str) -> str:
         """A run of ASCII letters and digits."""
@@ -178,7 +190,7 @@ class Leaves:
 
     def _decoded(self, text: str) -> str | None:
         """Base64 of text, mapped inside and encoded again; None where it is no such thing."""
-        if len(text) < 16 or not kinds.BASE64.fullmatch(text):
+        if len(text) < _DECODED_CHARACTERS or not kinds.BASE64.fullmatch(text):
             return None
         plain = _unbase64(text)
         if plain is None:

@@ -24,6 +24,8 @@ class Name:
     is_secret: bool
     is_time: bool
     is_random: bool
+    is_special: bool
+    """It says something of its values: that they are times, or codes that nobody may join."""
 
 
 class Walk:
@@ -68,6 +70,7 @@ class Walk:
                 is_secret=self.policy.is_secret(raw),
                 is_time=is_time_name(raw),
                 is_random=is_random_name(raw),
+                is_special=is_time_name(raw) or is_random_name(raw),
             )
             if len(self.names) >= _NAMES_CACHED:
                 self.names.clear()

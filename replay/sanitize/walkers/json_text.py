@@ -14,7 +14,7 @@ _GUARDS = (")]}',\n", ")]}'\n", ")]}',", "while(1);", "for(;;);")
 _JSONP = re.compile(r"\s*+(?:/\*\*/)?+\s*+([A-Za-z_$][A-Za-z0-9_$.]{0,127}+)\s*+\(")
 _NUMBERS_CACHED = 200_000
 _REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]+)?")
-_EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False)
+_EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False, is_special=False)
 
 
 class _Real(str):
@@ -108,8 +108,19 @@ class JsonText:
         walk = self._walk
         ruled = walk.has_json_rules
         known = walk.names
+        cached = walk.leaves.cache
+        is_plain = not ruled and walk.mapped is None
         for key, child in node.items():
             name = known.get(key) or walk.name(key)
+            if is_plain and not name.is_special:  # nine leaves of ten, and nothing to ask for
+                kind = type(child)
+                if kind is str:
+                    image = cached.get(child)
+                    found[name.clean] = walk.leaves.text(child) if image is None else image
+                    continue
+                if child is None or kind is bool:
+                    found[name.clean] = child
+                    continue
             inner = (*pointer, key) if ruled else pointer
             if ruled and (place := walk.place("json", key, inner)) is not None and place.domain is None:
                 walk.counts["dropped_by_policy"] += 1
@@ -121,7 +132,7 @@ class JsonText:
         walk = self._walk
         if walk.has_json_rules and self._is_kept(text, name, pointer):
             return text
-        if name.is_time or name.is_random:
+        if name.is_special:
             return walk.pseudonym(name, text)
         return walk.leaves.text(text)
 
@@ -131,7 +142,7 @@ class JsonText:
             return msgspec.Raw(number.encode()) if isinstance(number, str) else number
         if isinstance(number, str):
             return msgspec.Raw(self._real(number).encode())
-        if name.is_time or name.is_random:
+        if name.is_special:
             image = walk.pseudonym(name, str(abs(number)))
             number, image = (-1 if number < 0 else 1), image.lstrip("0") or "0"
             return number * int(image)
