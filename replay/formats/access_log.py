@@ -131,26 +131,26 @@ def _spread(entries: list[LogEntry], name: str) -> Iterator[RawExchange]:
 
 
 def _exchange(entry: LogEntry, stamp_ns: int, name: str) -> RawExchange:
-    took = entry.took_ns
-    if took < 0:
+    took = entry.took
+    if took.took_ns < 0:
         started = requested = stamp_ns
     elif entry.at_end:
-        requested = stamp_ns - took
-        started = requested - entry.upload_ns
+        requested = stamp_ns - took.took_ns
+        started = requested - took.upload_ns
     else:
         started = stamp_ns
-        requested = started + entry.upload_ns
-    answered = took >= 0 and entry.response is not None
-    connect_started = requested + entry.waited_ns if entry.opening_ns else 0
+        requested = started + took.upload_ns
+    answered = took.took_ns >= 0 and entry.response is not None
+    connect_started = requested + took.waited_ns if took.opening_ns else 0
     return RawExchange(
         f"{name}-{entry.line}",
         entry.connection,
         started,
         requested,
         connect_started,
-        connect_started + entry.opening_ns,
-        requested + entry.head_ns if answered and entry.head_ns >= 0 else 0,
-        requested + took if answered else 0,
+        connect_started + took.opening_ns,
+        requested + took.head_ns if answered and took.head_ns >= 0 else 0,
+        requested + took.took_ns if answered else 0,
         entry.request,
         entry.response,
         entry.error,

@@ -40,7 +40,7 @@ def test_a_place_is_a_path_of_names_and_indices() -> None:
     found = JsonReader(PLACES, "l0")(line(), 1)
 
     assert found.stamp_ns == 1_431_857_103_250_000_000
-    assert found.took_ns == 12_500_000
+    assert found.took.took_ns == 12_500_000
     assert (found.request.method, found.request.path, found.request.scheme) == ("GET", b"/a", "http")
     assert found.connection.startswith("l0:192.0.2.1")
 
