@@ -62,16 +62,20 @@ def application() -> typer.Typer:
     @app.callback()
     def options(
         version: Annotated[
-            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)
         ] = False,
     ) -> None:
-        if version:
-            stdout.print(f"replay {__version__}")
-            raise typer.Exit
+        del version  # its callback has printed it
 
     for verb in VERBS:
         verb(app)
     return app
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        stdout.print(f"replay {__version__}")
+        raise typer.Exit
 
 
 def main(arguments: list[str] | None = None) -> None:

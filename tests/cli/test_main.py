@@ -120,3 +120,23 @@ def test_a_missing_artefact_is_one_line_and_nothing_is_written(
     assert ended(verb) == 5
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_printed_without_a_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("replay 0.")
+
+
+def verbs() -> list[list[str]]:
+    found = []
+    for name, verb in typer.main.get_command(command.application()).commands.items():  # type: ignore[attr-defined]
+        found += [[name, sub] for sub in getattr(verb, "commands", {})] or [[name]]
+    return found
+
+
+@pytest.mark.parametrize("verb", verbs(), ids=" ".join)
+def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str], verb: list[str]) -> None:
+    assert ended([*verb, "--help"]) == 0
+
+    examples = capsys.readouterr().out.partition("Example")[2]
+    assert f"replay {' '.join(verb)}" in examples
