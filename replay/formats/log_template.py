@@ -32,6 +32,7 @@ _JOINED = {"$uri$is_args$args": "$request_uri", "$uri$is_args$query_string": "$r
 # These two run over the format that a user gives, never over a captured value.
 _NGINX_FIELD = re.compile(r"\$(?:\{([^}]*)\}|(\w+))")
 _APACHE_FIELD = re.compile(r"%[!\d,<>]*(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}|%)")
+_BACKSLASH = ord("\\")
 _ESCAPES = {ord("n"): b"\n", ord("t"): b"\t", ord("r"): b"\r", ord("b"): b"\b", ord("f"): b"\f", ord("v"): b"\v"}
 
 
@@ -219,8 +220,10 @@ def _find_behind_list(line: bytes, literal: bytes, start: int) -> int:
 
 
 def _is_escaped(line: bytes, position: int) -> bool:
-    head = line[:position]
-    return (len(head) - len(head.rstrip(b"\\"))) % 2 == 1
+    before = position
+    while before and line[before - 1] == _BACKSLASH:
+        before -= 1
+    return (position - before) % 2 == 1
 
 
 def _unescaped(value: bytes) -> bytes:

@@ -96,6 +96,15 @@ def test_quoted_fields_come_back_whatever_the_client_sent(sent: list[str]) -> No
     assert (found["header:Referer"], found["header:User-Agent"]) == (referer, agent)
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("sent", [b'\\"', b"\\", b'"', b"\\\\", b'" "', b"\\x22"])
+def test_no_line_costs_more_than_its_length(sent: bytes) -> None:
+    line = b'h - - [t] "GET / HTTP/1.1" 200 5 "-" "' + sent * (200_000 // len(sent))
+
+    for end in (b'"', b"", b"x"):
+        template(COMBINED).split(line + end)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
