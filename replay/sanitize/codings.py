@@ -111,6 +111,9 @@ def _unzstd(body: bytes, limit: int) -> bytes:
             found += chunk
             if len(found) > limit:
                 raise UndecodableError("bomb")
+    # The reader is silent about a frame that is cut off; most frames say how long they are.
+    if len(found) < zstandard.frame_content_size(body):
+        raise UndecodableError("cut off")
     return bytes(found)
 
 

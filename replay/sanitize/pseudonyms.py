@@ -11,6 +11,7 @@ import hashlib
 import re
 import string
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from numpy.typing import NDArray
 
+from replay.sanitize import scripts
 from replay.sanitize.ff1 import FF1, MINIMUM_DOMAIN
 from replay.sanitize.keys import Key
 
@@ -138,9 +140,30 @@ class Pseudonyms:
         return self.stream(label, value, size).translate(_alphabet(alphabet)).decode()
 
     def foreign(self, run: str) -> str:
-        """Characters outside ASCII: as many, each as long in UTF-8, letters all."""
-        stream = self.stream("foreign", run, 2 * len(run))
-        return "".join(_foreign_letter(ord(c), stream[2 * i] << 8 | stream[2 * i + 1]) for i, c in enumerate(run))
+        """Characters outside ASCII: as many, of the same script and case, each as long in UTF-8."""
+        return "".join(
+            "".join(each) if passed else self._scripted("".join(each))
+            for passed, each in groupby(run, scripts.passes)
+        )
+
+    def _scripted(self, run: str) -> str:
+        pools = [scripts.pool_of(c) for c in run]
+        size, rank = 1, 0
+        for pool, c in zip(pools, run, strict=True):
+            size *= len(pool.characters)
+            rank = rank * len(pool.characters) + pool.rank(c)
+        if size >= 1 << 40:
+            stream = self.stream("script", run, 4 * len(run))
+            draws = [int.from_bytes(stream[at : at + 4]) for at in range(0, len(stream), 4)]
+            return "".join(pool.characters[d % len(pool.characters)] for pool, d in zip(pools, draws, strict=True))
+        if size < MINIMUM_DOMAIN and len(run) > 1:  # one by one, or every word would need a table of its own
+            return "".join(map(self._scripted, run))
+        rank = self.permute(f"script{'|'.join(pool.label for pool in pools)}", rank, size)
+        found = []
+        for pool in reversed(pools):
+            rank, digit = divmod(rank, len(pool.characters))
+            found.append(pool.characters[digit])
+        return "".join(reversed(found))
 
     def _table(self, label: str, size: int) -> NDArray[np.uint32]:
         name = f"{label}|{size}"
@@ -207,11 +230,3 @@ def _classes(run: str) -> str:
 def _alphabet(alphabet: str) -> bytes:
     encoded = alphabet.encode()
     return bytes(encoded[i % len(encoded)] for i in range(256))
-
-
-def _foreign_letter(point: int, draw: int) -> str:
-    if point < 0x800:
-        return chr(0x0430 + draw % 32)  # Cyrillic small letters: two bytes
-    if point < 0x10000:
-        return chr(0x4E00 + draw % 0x5000)  # CJK ideographs: three bytes
-    return chr(0x20000 + draw % 0xA000)  # CJK extension B: four bytes

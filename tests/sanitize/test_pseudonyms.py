@@ -99,6 +99,20 @@ def test_foreign_text_keeps_its_length_in_characters_and_bytes(run: str) -> None
     assert len(image.encode()) == len(run.encode())
 
 
+@given(st.sets(st.text("äöüßéèñçåøæþðÄÖÜжщыэюλπχ東京大阪가나다", min_size=1, max_size=4), min_size=2, max_size=30))
+def test_foreign_words_never_meet(words: set[str]) -> None:
+    assert len(set(map(MAP.foreign, words))) == len(words)
+
+
+def test_foreign_text_keeps_its_script_case_and_punctuation() -> None:
+    image = MAP.foreign("Żółć…«Щука»東京")
+
+    assert image[4:6] == "…«"
+    assert [c.isupper() for c in image] == [c.isupper() for c in "Żółć…«Щука»東京"]
+    assert "а" <= image[7] <= "ѿ"
+    assert all("一" <= c <= "鿿" for c in image[-2:])
+
+
 @pytest.mark.parametrize("size", [1, 2, 10, 999, 4096])
 def test_every_small_domain_is_permuted(size: int) -> None:
     assert sorted(MAP.permute("test", n, size) for n in range(size)) == list(range(size))

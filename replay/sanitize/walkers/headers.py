@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from replay.exchange import Pair, RawPair
 from replay.routes import ENDINGS, word_set
@@ -82,7 +83,7 @@ class Headers:
                 continue
             value = self._cached(lower, raw_value)
             if value:
-                found.append((name if name in {lower, lower.title()} else lower, value))
+                found.append((name if _is_usual(name) else lower, value))
         return found
 
     def _cached(self, name: str, raw: bytes) -> str:
@@ -214,6 +215,12 @@ def file_name(walk: Walk, name: str) -> str:
     if dot and stem and ending.lower() in ENDINGS:
         return f"{walk.leaves.text(stem)}.{ending}"
     return walk.leaves.text(name)
+
+
+@lru_cache(maxsize=10_000)
+def _is_usual(name: str) -> bool:
+    """Whether a name is spelled in a way that many have: each of its words small, capitalised or in capitals."""
+    return name == "ETag" or all(part in {part.lower(), part.title(), part.upper()} for part in name.split("-"))
 
 
 def media_type(value: str) -> str:

@@ -44,7 +44,7 @@ class JsonText:
 
     def any(self, text: str) -> str | None:
         """A body that is JSON or one of its relatives, in the same form; None where it is none of them."""
-        first = text.lstrip()[:1]
+        first = text.lstrip(" \t\r\n")[:1]
         if not first:
             return None
         if first in '{["-0123456789tfn':
