@@ -187,6 +187,7 @@ def _errors(route: str, row: ErrorRow, worst: str, gate: Gate) -> Candidacy:
         design_effect=row.candidate.design_effect,
         detectable=row.difference.detectable(gate.alpha),
         p_worse=row.difference.p_above(margin),
+        cause=worst,
     )
     return Candidacy(claim, row.difference, margin, is_required=True)
 

@@ -32,6 +32,7 @@ from analysis.tally import (
     RouteTally,
     Tally,
     Window,
+    route_tally,
     tally,
 )
 from analysis.variance import NU, QuantileEstimate, estimate_quantile
@@ -286,7 +287,7 @@ def _standardised(a: Tally, b: Tally, judged: Sequence[str]) -> tuple[RouteTally
 
 def _sum(weights: dict[str, float], run: Tally) -> RouteTally:
     parts = [(run.routes[name], weight) for name, weight in weights.items()]
-    return RouteTally(
+    return route_tally(
         route=TOTAL,
         response=merged([part.response.scaled(weight) for part, weight in parts]),
         service=merged([part.service.scaled(weight) for part, weight in parts]),

@@ -13,6 +13,8 @@ from typing import Annotated
 
 import msgspec
 
+from analysis.words import percent
+
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Quantile = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
@@ -134,11 +136,11 @@ class Gate(_Table, frozen=True, kw_only=True):
         usual = Gate()
         found: list[str] = []
         if self.margins.relative > usual.margins.relative:
-            found.append(f"margin {self.margins.relative:.0%} instead of {usual.margins.relative:.0%}")
+            found.append(f"margin {percent(self.margins.relative)} instead of {percent(usual.margins.relative)}")
         if self.margins.absolute_ms > usual.margins.absolute_ms:
             found.append(f"margin {self.margins.absolute_ms:g} ms instead of {usual.margins.absolute_ms:g} ms")
         if self.margins.errors > usual.margins.errors:
-            found.append(f"error margin {self.margins.errors:.1%} instead of {usual.margins.errors:.1%}")
+            found.append(f"error margin {percent(self.margins.errors)} instead of {percent(usual.margins.errors)}")
         if self.alpha > usual.alpha:
             found.append(f"error rate {self.alpha:g} a claim instead of {usual.alpha:g}")
         if self.min_slices * self.slice_s < usual.min_slices * usual.slice_s:
@@ -151,11 +153,15 @@ class Gate(_Table, frozen=True, kw_only=True):
                 f"instead of {usual.min_time_constants:g}"
             )
         if self.assumed_run_noise < usual.assumed_run_noise:
-            found.append(f"assumed run noise {self.assumed_run_noise:.1%} instead of {usual.assumed_run_noise:.1%}")
+            found.append(
+                f"assumed run noise {percent(self.assumed_run_noise)} instead of {percent(usual.assumed_run_noise)}"
+            )
         if self.min_judged_share < usual.min_judged_share:
-            found.append(f"judged share from {self.min_judged_share:.0%} instead of {usual.min_judged_share:.0%}")
+            found.append(
+                f"judged share from {percent(self.min_judged_share)} instead of {percent(usual.min_judged_share)}"
+            )
         if self.max_miss > usual.max_miss:
-            found.append(f"misses up to {self.max_miss:.0%} instead of {usual.max_miss:.0%}")
+            found.append(f"misses up to {percent(self.max_miss)} instead of {percent(usual.max_miss)}")
         for name in ValidityLimits.__struct_fields__:
             mine, theirs = getattr(self.validity, name), getattr(usual.validity, name)
             if mine > theirs:

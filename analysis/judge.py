@@ -22,7 +22,7 @@ from analysis.rows import change, route_rows, run_row
 from analysis.tally import CONNECT
 from analysis.validity import GENERATOR_STATE, check_run
 from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
-from analysis.words import listed, percent, signed
+from analysis.words import listed, milliseconds, percent, points, quantile, signed
 
 BREAKDOWN_SHARE = 0.5
 """A build that refuses more connections than this broke down, whatever else is known."""
@@ -78,7 +78,7 @@ def judge(comparison: Comparison, gate: Gate) -> Verdict:
         detectable=detectable,
         baseline=run_row(comparison.baseline),
         candidate=run_row(comparison.candidate),
-        gate=msgspec.to_builtins(gate),
+        gate=gate,
     )
 
 
@@ -143,10 +143,20 @@ def _gravity(claim: Claim) -> tuple[bool, float, float]:
 
 
 def _failing(claim: Claim) -> str:
+    """What is wrong, how much of it is sure, and what would have been allowed."""
+    before, after, margin = claim.baseline or 0.0, claim.candidate or 0.0, claim.margin or 0.0
+    lower = claim.lower or 0.0
     if claim.kind == "latency":
-        return f"Slower: {claim.sentence}."
+        return (
+            f"{claim.route} is slower: {quantile(claim.quantile or 0)} {milliseconds(before)} → "
+            f"{milliseconds(after)}, {signed(claim.change or 0)}, at least {signed(lower)}; allowed {signed(margin)}."
+        )
     if claim.kind == "errors":
-        return f"Failing: {claim.sentence}."
+        cause = f", mostly {claim.cause}" if claim.cause else ""
+        return (
+            f"{claim.route} fails: {percent(after)} of requests{cause}, before {percent(before)}, "
+            f"at least {points(lower)}; allowed {points(margin)}."
+        )
     return f"Beyond its limit: {claim.sentence}."
 
 
@@ -172,7 +182,7 @@ def _headline(word: Word, reasons: Sequence[str], detectable: float | None, nois
     if len(reasons) > 1:
         parts.append(f"{len(reasons) - 1} more {'reason' if len(reasons) == 2 else 'reasons'}.")
     if word is not Word.INVALID and detectable is not None:
-        parts.append(f"Detectable: {signed(detectable)}.")
+        parts.append(f"Detectable change: {signed(detectable)}.")
     if word is not Word.INVALID and noise:
         parts.append(f"Run-to-run noise of {percent(noise)} is assumed, not measured.")
     return " ".join(parts)

@@ -77,10 +77,12 @@ class RouteTally:
     """Response times of misses and errors, never mixed with the others; one slice."""
     outcomes: Histogram
     """Counts per slice and outcome (cells are ``OUTCOMES``)."""
+    totals: Floats
+    """Counts per outcome over all slices."""
 
     def count(self, *outcomes: int) -> float:
         """How many requests became one of ``outcomes``."""
-        return float(self.outcomes.by_cell()[list(outcomes)].sum())
+        return float(self.totals[list(outcomes)].sum())
 
     @property
     def n(self) -> float:
@@ -109,11 +111,8 @@ class Tally:
     """Requests that the generator was free to send, per slice."""
     rows: int
     """Samples read, inside the window and outside."""
-
-    @property
-    def n(self) -> float:
-        """Requests of all routes within the window."""
-        return sum(route.n for route in self.routes.values())
+    n: float
+    """Requests of all routes within the window, those that nobody is to blame for left out."""
 
     def share_of(self, *outcomes: int) -> float:
         """Share of all requests that became one of ``outcomes``."""
@@ -149,9 +148,17 @@ def tally(run: Run, window: Window) -> Tally:
         *(counter.histograms(len(names.known)) for counter in (response, service, failed, outcomes)),
         strict=True,
     )
-    routes = {name: RouteTally(name, *found) for name, *found in parts}
+    routes = {name: route_tally(name, *found) for name, *found in parts}
     intended = sum((route.outcomes.by_slice() for route in routes.values()), np.zeros(window.slices))
-    return Tally(run, window, routes, lag.histograms(1)[0], intended, ready_slices, rows)
+    n = sum(route.n for route in routes.values())
+    return Tally(run, window, routes, lag.histograms(1)[0], intended, ready_slices, rows, n)
+
+
+def route_tally(
+    route: str, response: Histogram, service: Histogram, failed: Histogram, outcomes: Histogram
+) -> RouteTally:
+    """One route from its histograms."""
+    return RouteTally(route, response, service, failed, outcomes, outcomes.by_cell())
 
 
 class _Names:

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from analysis.gate_file import Gate
+
 VERDICT_FORMAT = "verdict/1"
 
 
@@ -75,6 +77,8 @@ class Claim(msgspec.Struct, frozen=True):
     """How many times the length would decide in 80 % of cases; None where no length would."""
     p_worse: float = 1.0
     """Smallest error rate at which the change is proved to exceed the margin."""
+    cause: str = ""
+    """The class of failure that grew most, in a claim about errors."""
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -180,5 +184,5 @@ class Verdict(msgspec.Struct, frozen=True):
     """The smallest change that the gated latency claims would find in 80 % of cases: the median over them."""
     baseline: RunRow
     candidate: RunRow
-    gate: dict[str, object]
+    gate: Gate
     """The gate's settings, as used."""

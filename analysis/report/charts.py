@@ -22,21 +22,30 @@ type Spec = dict[str, Any]
 
 BASELINE, CANDIDATE = "#0072B2", "#D55E00"
 _RUNS = alt.Scale(domain=["baseline", "candidate"], range=[BASELINE, CANDIDATE])
+_DASH = alt.StrokeDash(
+    "run:N",
+    title=None,
+    scale=alt.Scale(domain=["baseline", "candidate"], range=[[5, 3], [1, 0]]),
+    legend=alt.Legend(orient="top"),
+)
 _STATES = [STATE_WORDS[state] for state in (State.PASSED, State.OPEN, State.FAILED)]
 _STATE_COLOURS = alt.Scale(domain=_STATES, range=["#009E73", "#B8860B", "#D55E00"])
 _STATE_SHAPES = alt.Scale(domain=_STATES, range=["circle", "square", "triangle-up"])
 HEAT_ROWS = 40
 
 
-def _spec(chart: Any) -> Spec:
-    found: Spec = chart.to_dict()
+ROWS: Any = alt.NamedData("rows")
+"""The rows of a chart are put beside it as they are: altair would copy and check every one of them."""
+
+
+def _spec(chart: Any, rows: Sequence[Spec]) -> Spec:
+    found: Spec = chart.to_dict(validate=False)
     # The schema's address is a name, but a page that must reach nothing should not hold one.
     found.pop("$schema", None)
+    if found.get("width") == "container":
+        found["autosize"] = {"type": "fit-x", "contains": "padding"}
+    found["datasets"] = {"rows": list(rows), "zero": [{"zero": 0}]}
     return found
-
-
-def _data(rows: Sequence[Spec]) -> Any:
-    return alt.Data(values=list(rows))
 
 
 def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
@@ -62,7 +71,7 @@ def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
             )
     if not rows:
         return None
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(ROWS).encode(
         x=alt.X("quantile:N", title=None, sort=None, axis=alt.Axis(orient="top", labelAngle=0)),
         y=alt.Y("route:N", title=None, sort=[row.route for row in shown], axis=alt.Axis(labelLimit=320)),
         tooltip=["route:N", "quantile:N", "baseline:N", "candidate:N", "label:N", "interval:N"],
@@ -80,7 +89,9 @@ def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
         text="label:N",
         color=alt.condition("datum.clear && abs(datum.change) > 0.3", alt.value("white"), alt.value("#1c1c1c")),
     )
-    return _spec((cells + labels).properties(width=90 * len({row["quantile"] for row in rows}), height={"step": 26}))
+    return _spec(
+        (cells + labels).properties(width=90 * len({row["quantile"] for row in rows}), height={"step": 26}), rows
+    )
 
 
 def shift_plot(verdict: Verdict) -> Spec | None:
@@ -106,7 +117,7 @@ def shift_plot(verdict: Verdict) -> Spec | None:
     most = max(max(row["margin"], min(row["upper"], 3 * abs(row["change"]) + row["margin"])) for row in rows)
     least = min(-0.1, *(row["lower"] for row in rows))
     scale = alt.Scale(domain=[least, most * 1.1], clamp=True)
-    base = alt.Chart(_data(rows)).encode(y=alt.Y("claim:N", title=None, sort=order, axis=alt.Axis(labelLimit=320)))
+    base = alt.Chart(ROWS).encode(y=alt.Y("claim:N", title=None, sort=order, axis=alt.Axis(labelLimit=320)))
     colour = alt.Color("state:N", title=None, scale=_STATE_COLOURS, legend=alt.Legend(orient="top"))
     tooltip = ["claim:N", "interval:N", "state:N", alt.Tooltip("margin:Q", format="+.1%")]
     bands = base.mark_rule(strokeWidth=5, opacity=0.45).encode(
@@ -124,8 +135,8 @@ def shift_plot(verdict: Verdict) -> Spec | None:
     margins = base.mark_tick(thickness=3, size=18, color="#CC79A7").encode(
         x=alt.X("margin:Q", scale=scale), tooltip=tooltip
     )
-    zero = alt.Chart(_data([{"zero": 0}])).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="zero:Q")
-    return _spec((zero + bands + margins + points).properties(width="container", height={"step": 24}))
+    zero = alt.Chart(alt.NamedData("zero")).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="zero:Q")
+    return _spec((zero + bands + margins + points).properties(width="container", height=24 * len(rows)), rows)
 
 
 def percentile_plot(curves: Sequence[Curve], route: str) -> Spec | None:
@@ -145,7 +156,7 @@ def percentile_plot(curves: Sequence[Curve], route: str) -> Spec | None:
         "datum.value == 10000 ? 'p99.99' : 'p99.999'"
     )
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart(ROWS)
         .mark_line(strokeWidth=2)
         .encode(
             x=alt.X(
@@ -156,11 +167,11 @@ def percentile_plot(curves: Sequence[Curve], route: str) -> Spec | None:
             ),
             y=alt.Y("ms:Q", title="ms", scale=alt.Scale(type="log")),
             color=alt.Color("run:N", title=None, scale=_RUNS, legend=alt.Legend(orient="top")),
-            strokeDash=alt.StrokeDash("run:N", title=None, legend=None, scale=_dashes()),
+            strokeDash=_DASH,
             tooltip=["run:N", "percentile:N", alt.Tooltip("ms:Q", format=",.4~g")],
         )
     )
-    return _spec(chart.properties(width="container", height=220))
+    return _spec(chart.properties(width="container", height=220), rows)
 
 
 def distribution_plot(curves: Sequence[Curve], route: str) -> Spec | None:
@@ -174,18 +185,18 @@ def distribution_plot(curves: Sequence[Curve], route: str) -> Spec | None:
     if not rows:
         return None
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart(ROWS)
         .mark_line(strokeWidth=2)
         .encode(
             x=alt.X("ms:Q", title="ms", scale=alt.Scale(type="log", nice=False)),
             y=alt.Y("p:Q", title="answered within", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
             order="p:Q",
             color=alt.Color("run:N", title=None, scale=_RUNS, legend=alt.Legend(orient="top")),
-            strokeDash=alt.StrokeDash("run:N", title=None, legend=None, scale=_dashes()),
+            strokeDash=_DASH,
             tooltip=["run:N", alt.Tooltip("p:Q", format=".2%"), alt.Tooltip("ms:Q", format=",.4~g")],
         )
     )
-    return _spec(chart.properties(width="container", height=220))
+    return _spec(chart.properties(width="container", height=220), rows)
 
 
 def timeline(timelines: Sequence[Timeline]) -> Spec | None:
@@ -223,12 +234,12 @@ def timeline(timelines: Sequence[Timeline]) -> Spec | None:
                 x=alt.X("s:Q", axis=axis),
                 y=alt.Y(f"{field}:Q", title=title, axis=alt.Axis(format=form, titleFontWeight="normal")),
                 color=colour,
-                strokeDash=alt.StrokeDash("run:N", title=None, legend=None, scale=_dashes()),
+                strokeDash=_DASH,
                 tooltip=["run:N", "s:Q", alt.Tooltip(f"{field}:Q", format=",.4~g")],
             )
             .properties(width=720, height=height)
         )
-    return _spec(alt.vconcat(*charts, data=_data(rows), spacing=6))
+    return _spec(alt.vconcat(*charts, data=ROWS, spacing=6), rows)
 
 
 def error_bars(evidence: Evidence) -> Spec | None:
@@ -244,7 +255,7 @@ def error_bars(evidence: Evidence) -> Spec | None:
     if not rows:
         return None
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart(ROWS)
         .mark_bar()
         .encode(
             x=alt.X("share:Q", title="share of requests", axis=alt.Axis(format=".1%")),
@@ -254,8 +265,4 @@ def error_bars(evidence: Evidence) -> Spec | None:
             tooltip=["route:N", "class:N", "run:N", alt.Tooltip("share:Q", format=".2%")],
         )
     )
-    return _spec(chart.properties(width="container", height={"step": 14}))
-
-
-def _dashes() -> Any:
-    return alt.Scale(domain=["baseline", "candidate"], range=[[5, 3], [1, 0]])
+    return _spec(chart.properties(width="container", height=34 * len({row["route"] for row in rows})), rows)

@@ -66,8 +66,8 @@ def test_a_slow_and_a_failing_route_are_both_named(
     verdict = json.loads(capsys.readouterr().out)
     assert code == verdict["exit_code"] == 1
     assert verdict["verdict"] == "NOT READY"
-    assert any(reason.startswith("Slower: GET /search p95") for reason in verdict["reasons"])
-    assert any(reason.startswith("Failing: GET / failed in 4") for reason in verdict["reasons"])
+    assert any(reason.startswith("GET /search is slower: p95") for reason in verdict["reasons"])
+    assert any(reason.startswith("GET / fails: 4") for reason in verdict["reasons"])
     assert json.loads((tmp_path / "report" / "verdict.json").read_text()) == verdict
 
 
