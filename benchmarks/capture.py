@@ -3,8 +3,9 @@
     python benchmarks/capture.py [--seconds 5] [--connections 16] [--body 2048]
 
 A closed loop of keep-alive connections asks a small service on loopback for JSON, through each proxy in turn, in
-rounds. Printed are requests/s, latencies at the client, the share of bare mitmdump's rate, and for the capture how
-much of what passed is in it. On two cores proxy, sanitiser, service and generator share them.
+rounds. Printed are requests/s, latencies at the client, the share of bare mitmdump's rate, the processor time that
+the proxy's own process took a request (which other work on the machine does not blur), and for the capture how much
+of what passed is in it. On two cores proxy, sanitiser, service and generator share them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import uvloop
 
 from replay.capture.manifest import read_capture_manifest
@@ -41,6 +43,7 @@ class Measured:
 
     rates: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
+    proxy_cpu_s: float = 0.0
     note: str = ""
 
     def row(self, name: str, bare: float) -> str:
@@ -48,7 +51,8 @@ class Measured:
         ordered = sorted(self.latencies_s)
         p50, p99 = (1000 * ordered[int(len(ordered) * q)] for q in (0.5, 0.99))
         rate = statistics.median(self.rates)
-        return f"{name:<16}{rate:>10,.0f}{p50:>10.2f}{p99:>10.2f}{rate / bare:>8.2f}   {self.note}"
+        cpu_us = 1e6 * self.proxy_cpu_s / len(self.latencies_s)
+        return f"{name:<16}{rate:>10,.0f}{p50:>10.2f}{p99:>10.2f}{rate / bare:>8.2f}{cpu_us:>12,.0f}   {self.note}"
 
 
 class Service(asyncio.Protocol):
@@ -119,20 +123,29 @@ def wait_for(port: int) -> None:
 
 
 @contextlib.contextmanager
-def running(arguments: list[str], port: int) -> Iterator[None]:
-    """A process of ours that listens on ``port``, ended in order."""
+def running(arguments: list[str], port: int) -> Iterator[int]:
+    """The id of a process of ours that listens on ``port``; it is ended in order."""
     process = subprocess.Popen(
         arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
         wait_for(port)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGINT)
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def proxy_cpu_s(pid: int) -> float:
+    """Processor time of the proxy, which is ``pid`` itself or its child, so far."""
+    for process in [psutil.Process(pid), *psutil.Process(pid).children()]:
+        if MITMDUMP in process.cmdline():
+            times = process.cpu_times()
+            return float(times.user + times.system)
+    return 0.0
 
 
 def proxies(upstream: int, port: int, work: Path) -> dict[str, list[str]]:
@@ -178,9 +191,12 @@ def main() -> None:
             for name in ("mitmdump", "mitmdump -w", "replay capture"):
                 work = Path(tempfile.mkdtemp(prefix="benchmark-"))
                 port = free_port()
-                with running(proxies(upstream, port, work)[name], port):
+                with running(proxies(upstream, port, work)[name], port) as pid:
+                    began_s = proxy_cpu_s(pid)
                     latencies = uvloop.run(load(port, asked.connections, asked.seconds))
+                    used_s = (proxy_cpu_s(pid) - began_s) * asked.seconds / (asked.seconds + WARM_UP_S)
                 record(measured, name, latencies, asked.seconds)
+                measured[name].proxy_cpu_s += used_s
                 if name == "replay capture":
                     manifest = read_capture_manifest(work / "capture")
                     measured[
@@ -190,7 +206,7 @@ def main() -> None:
     bare = statistics.median(measured["mitmdump"].rates)
     head = f"{asked.connections} connections, {asked.body} byte bodies, {asked.rounds} × {asked.seconds:g} s"
     print(f"{head}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{'':<16}{'req/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'× bare':>8}")
+    print(f"{'':<16}{'req/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'× bare':>8}{'CPU µs/req':>12}")
     for name, figures in measured.items():
         print(figures.row(name, bare))
 

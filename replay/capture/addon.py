@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import logging
 import shutil
 import socket
@@ -46,6 +47,12 @@ from replay.capture.wire import (
 CLOSE_PATIENCE_S = 10.0
 DRAIN_PATIENCE_S = 5.0
 MAX_FAULTS_TOLD = 20
+IDLE_ADDONS = frozenset(
+    {"block", "browser", "stripdnshttpsrecords", "blocklist", "anticache", "anticomp", "comment", "cut", "export"}
+    | {"onboarding", "proxyauth", "serverplayback", "mapremote", "maplocal", "modifybody", "modifyheaders"}
+    | {"stickyauth", "stickycookie", "save", "savehar", "upstreamauth", "updatealtsvc", "dumper"}
+)
+"""Stock addons that do nothing as the launcher sets them, but are asked at every event of every exchange."""
 _CLOCK_STEP_S = 0.05
 
 
@@ -109,6 +116,10 @@ class Capture:
         """The port is open."""
         logging.disable(logging.WARNING)  # the proxy logs addresses and URLs at info and warning
         logging.getLogger().addHandler(_Counting(self))
+        for name in IDLE_ADDONS:
+            idle = ctx.master.addons.get(name)
+            if idle and not inspect.iscoroutinefunction(getattr(idle, "done", None)):
+                ctx.master.addons.remove(idle)
         self._offset_s = time.time() - time.monotonic()
         if self._control and self._loop:
             self._loop.add_reader(self._control.fileno(), self._on_control)

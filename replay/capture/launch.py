@@ -214,15 +214,16 @@ class Launch:
                 self._tell(f"the sanitiser died ({self._failed}): traffic goes on, nothing more is captured.")
 
     def _stop_proxy(self, control: socket.socket, proxy: subprocess.Popen[bytes]) -> None:
-        """Hang up, which ends the addon in order; insist where it does not."""
+        """Hang up, which ends the addon in order; insist where it does not, or where it is asked for again."""
         with suppress(OSError):
             control.shutdown(socket.SHUT_WR)
         began = time.monotonic()
         while proxy.poll() is None:
             self._turn(0.1)
-            if time.monotonic() - began > 2 * STOP_PATIENCE_S:
+            waited_s = time.monotonic() - began
+            if waited_s > STOP_PATIENCE_S + DRAIN_PATIENCE_S or self._stops > 2:
                 proxy.kill()
-            elif time.monotonic() - began > STOP_PATIENCE_S or self._stops > 1:
+            elif waited_s > STOP_PATIENCE_S or self._stops > 1:
                 proxy.terminate()
         self._turn(0)
 

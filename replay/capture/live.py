@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from replay.artefacts import versions, write_manifest
-from replay.capture.launch import Launch, ProxySettings
+from replay.capture.launch import Ending, Launch, ProxySettings
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
 from replay.capture.placement import refuse_tracked
 from replay.capture.sealing import seal_for
@@ -107,21 +107,25 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
         if not any(order.folder.glob("segment-*")):
             shutil.rmtree(order.folder, ignore_errors=True)
         raise
-    reader = CaptureReader(order.folder)
-    manifest = reader.manifest
+    manifest = CaptureReader(order.folder).manifest
+    if manifest.complete and not ending.sanitiser_died:
+        return manifest
+    raise IncompleteError(_account(order.folder, ending))
+
+
+def _account(folder: Path, ending: Ending) -> str:
+    """Put the losses of a capture that did not end in order into its manifest, and into one line."""
+    reason, why = "not-closed", "it could not be closed in order (is the disk full?)"
     if ending.sanitiser_died:
-        manifest = settled(manifest, ending.counters, _written(reader))
-        write_manifest(order.folder / MANIFEST_NAME, manifest)
-        lost = sum(manifest.dropped.values())
-        raise IncompleteError(
-            f"{order.folder}: the sanitiser died ({ending.sanitiser_died}); {lost:,} of {manifest.seen:,} exchanges "
-            f"are not in the capture. Capture again."
-        )
-    if ending.proxy_died:
-        raise IncompleteError(f"{order.folder}: the proxy ended by itself; what came before is kept. Capture again.")
-    if not manifest.complete:
-        raise IncompleteError(f"{order.folder}: its manifest could not be completed. Is the disk full?")
-    return manifest
+        reason, why = "sanitiser-died", f"the sanitiser died ({ending.sanitiser_died})"
+    elif ending.proxy_died:
+        reason, why = "proxy-died", "the proxy ended by itself"
+    reader = CaptureReader(folder)
+    manifest = settled(reader.manifest, ending.counters, _written(reader), reason)
+    with suppress(OSError):
+        write_manifest(folder / MANIFEST_NAME, manifest)
+    lost = sum(manifest.dropped.values())
+    return f"{folder}: {why}; {lost:,} of {manifest.seen:,} exchanges are not in the capture. Capture again."
 
 
 def _written(reader: CaptureReader) -> int:
@@ -152,17 +156,17 @@ def draft(order: Order, origin: Origin) -> CaptureManifest:
     )
 
 
-def settled(manifest: CaptureManifest, counters: Counters, written: int) -> CaptureManifest:
-    """The manifest of a capture whose sanitiser died: all that is neither written nor dropped was lost with it."""
+def settled(manifest: CaptureManifest, counters: Counters, written: int, reason: str) -> CaptureManifest:
+    """The manifest of a capture that did not end in order: what is neither written nor dropped goes to ``reason``."""
     dropped = manifest.dropped | counters.dropped
-    dropped.pop("sanitiser-died", None)
+    dropped.pop("sanitiser-died", None)  # the addon knows of some only
     seen = max(counters.seen, manifest.seen)
     lost = seen - written - sum(dropped.values())
     return msgspec.structs.replace(
         manifest,
         seen=seen,
         written=written,
-        dropped=dropped | ({"sanitiser-died": lost} if lost > 0 else {}),
+        dropped=dropped | ({reason: lost} if lost > 0 else {}),
         notes=manifest.notes | counters.notes,
         complete=False,
     )

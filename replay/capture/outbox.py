@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import time
 from collections import deque
 
 LIMIT_BYTES = 64 << 20
@@ -48,15 +47,14 @@ class Outbox:
         return True
 
     def close(self, patience_s: float) -> None:
-        """Hand over what is held, waiting for at most ``patience_s`` in all, and close the pipe."""
-        until = time.monotonic() + patience_s
+        """Hand over what is held and close the pipe; give up where the reader takes nothing for ``patience_s``."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
         while self._frames and not self.broken:
-            poll = select.poll()
-            poll.register(self._fd, select.POLLOUT)
-            if not poll.poll(1000 * max(0.0, until - time.monotonic())):
+            if not poll.poll(1000 * patience_s):
                 self._break()
-                break
-            self._write()
+            else:
+                self._write()
         if self._scheduled:
             self._loop.remove_writer(self._fd)
         self.broken = True

@@ -56,6 +56,7 @@ class Recorder:
         cleaner_at: Callable[[int], Cleaner],
         *,
         writer: SegmentWriter | None = None,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.in_order = False
         """The addon has said its last word, so nothing is missing that is not counted."""
@@ -69,6 +70,8 @@ class Recorder:
         self._epoch_ns = 0
         self._received = 0
         self._withheld = 0
+        self._wall_ns = wall_ns
+        self._lag_ns = 0
         self._dropped: dict[str, int] = {}
         self._kept_hosts: set[tuple[str, str]] = set()  # production's own names, which replay must refuse
         self._saved_s = 0.0
@@ -123,6 +126,7 @@ class Recorder:
             if number > 0:
                 dropped[reason] = dropped.get(reason, 0) + number
         notes = {key: number for key, number in counts.items() if number and key not in reasons}
+        notes["lag-max-ms"] = self._lag_ns // 1_000_000
         return msgspec.structs.replace(
             self._draft,
             origins=self._draft.origins + [origin_of(*host) for host in sorted(self._kept_hosts)],
@@ -141,6 +145,8 @@ class Recorder:
             return
         try:
             raw = self._decode(payload)
+            if raw.ended:
+                self._lag_ns = max(self._lag_ns, self._wall_ns() - raw.ended)
             exchange = self._cleaner.clean(raw)
             if exchange is None:
                 self._withheld += 1

@@ -152,7 +152,7 @@ def test_after_a_death_all_that_is_not_accounted_for_was_lost_with_it() -> None:
     before = msgspec.structs.replace(MANIFEST, seen=40, written=20, dropped={"withheld": 2}, complete=True)
     counters = Counters(100, {"overflow": 5, "sanitiser-died": 60}, {"clock-step": 1}, 0, True)
 
-    after = settled(before, counters, written=25)
+    after = settled(before, counters, 25, "sanitiser-died")
 
     assert (after.seen, after.written, after.complete) == (100, 25, False)
     assert after.dropped == {"withheld": 2, "overflow": 5, "sanitiser-died": 68}

@@ -46,7 +46,7 @@ class FakeCleaner:
 
 def raw(path: str = "/", connection: str = "c", host: str = "h") -> RawExchange:
     request = RawRequest("GET", "http", host, path.encode(), "HTTP/1.1", [], b"", 0)
-    return RawExchange("i", connection, 1000, 1000, 0, 0, 0, 0, request, None, "")
+    return RawExchange("i", connection, 1000, 1000, 0, 0, 0, 1000, request, None, "")
 
 
 def started(recorder: Recorder) -> Recorder:
@@ -65,7 +65,7 @@ def last_word(recorder: Recorder, seen: int, **dropped: int) -> None:
 
 
 def test_every_exchange_is_written_or_dropped_with_a_reason(tmp_path: Path) -> None:
-    recorder = started(Recorder(tmp_path, DRAFT, FakeCleaner))
+    recorder = started(Recorder(tmp_path, DRAFT, FakeCleaner, wall_ns=lambda: 7_500_000 + 1000))
     take(recorder, raw(), raw("/withheld"), raw("/broken"), raw("/leaks"), raw())
     last_word(recorder, 8, overflow=3)
     recorder.close(1.0)
@@ -75,7 +75,7 @@ def test_every_exchange_is_written_or_dropped_with_a_reason(tmp_path: Path) -> N
     assert manifest.complete
     assert (manifest.seen, manifest.written) == (8, 2)
     assert manifest.dropped == {"overflow": 3, "withheld": 1, "withheld:gate": 1, "sanitiser-error": 1}
-    assert manifest.notes == {"cleaned": 5, "clock-step": 1}
+    assert manifest.notes == {"cleaned": 5, "clock-step": 1, "lag-max-ms": 7}
     assert manifest.duration_ns == 2000
     assert [exchange.started for exchange in CaptureReader(tmp_path)] == [600, 600]
 
