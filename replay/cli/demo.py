@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from replay.cli.output import progress
+from replay.cli.output import progress, stdout
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
 
             replay demo --regression
         """
+        import os
         from pathlib import Path
 
         from replay.demo.children import Children
@@ -47,6 +48,8 @@ def register(app: typer.Typer) -> None:
             if folder.exists():
                 raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
             folder.mkdir(mode=0o700, parents=True)
+        if not stdout.is_terminal:
+            os.environ.setdefault("COLUMNS", "120")  # the commands' tables, in a log
         course = Course(folder, regression, seconds, rate, scale, seed)
         progress(f"About two and a half minutes. Everything goes to {folder}; nothing leaves this machine.")
         with Children() as children:
