@@ -29,6 +29,10 @@ ROLES = frozenset(
 """What a field of a log can be, beside ``header:NAME`` and ``sent:NAME`` (of the response)."""
 
 _NONE = (b"-", b"")
+_STATUSES = {str(status).encode(): status for status in range(100, 1000)} | dict.fromkeys(
+    (b"-", b"-1", b"0", b"000"), 0
+)
+"""0 is no answer."""
 _NO_ANSWER = {499: "client", 460: "client", 0: "client"}
 """nginx (499) and AWS (460) log a client that went away before the answer as a status of their own."""
 _STATES = {b"C": "client", b"c": "client", b"S": "reset", b"s": "timeout"}
@@ -120,7 +124,9 @@ class EntryReader:
         except (ValueError, OverflowError):
             raise NotARequestError("damaged", "its time is no time") from None
         request = self._asked(values, headers)
-        status = _status(values[self._status])
+        status = _STATUSES.get(values[self._status])
+        if status is None:
+            raise NotARequestError("damaged", "its status is no HTTP status")
         error = _NO_ANSWER.get(status, "")
         if self._state >= 0:
             error = _STATES.get(values[self._state][:1], "") or error
@@ -186,17 +192,6 @@ def _connection(name: str, client: bytes, agent: bytes) -> str:
     """Client address and user agent: as near to one user as a log comes. ':' separates the parts of the key."""
     agent = b"" if agent == b"-" else agent
     return f"{name}:{(client + b' ' + agent).replace(b':', b'.').decode('latin-1')}"
-
-
-def _status(text: bytes) -> int:
-    """The status, 0 where there was none."""
-    if len(text) == 3 and text.isdigit():
-        status = int(text)
-        if status >= 100 or not status:
-            return status
-    elif text in (b"-", b"-1", b"0"):
-        return 0
-    raise NotARequestError("damaged", "its status is no HTTP status")
 
 
 def _method(text: bytes) -> str:

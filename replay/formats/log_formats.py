@@ -56,7 +56,7 @@ class _TemplateReader:
         return self._read(values, number)
 
 
-_HEAD = '$remote_addr $_ $_ [$time_local] "$request" $status $body_bytes_sent'
+_HEAD = '$remote_addr $_ [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED = _HEAD + ' "$http_referer" "$http_user_agent"'
 _MAIN = _COMBINED + ' "$http_x_forwarded_for"'
 _UPSTREAM = "$upstream_addr $upstream_response_length $upstream_response_time $upstream_status"

@@ -62,7 +62,9 @@ class Clock:
 
 def is_coarse(text: bytes) -> bool:
     """Whether a time is written in whole seconds."""
-    if text[:1].isdigit() and text[2:3] != b"/" and text[4:5] != b"-":
+    if text[2:3] == b"/":
+        return text[20:21] not in (b".", b",")
+    if text[:1].isdigit() and text[4:5] != b"-":
         return len(text) <= 11 and b"." not in text
     return b"." not in text and b"," not in text
 
