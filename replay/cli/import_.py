@@ -91,6 +91,10 @@ def register(app: typer.Typer) -> None:
             raise ReplayError(f"'{form[:40]}' is no format to import. Name one of: {', '.join(sorted(FORMATS))}.")
         if log_format and form != "log":
             raise ReplayError("--log-format: is for 'replay import log' only. Leave it out.")
+        if session_by == "file" and form == "log":
+            raise ReplayError(
+                "--session-by file: a log holds many users. Leave it out: they are told by their clients."
+            )
         session_by = session_by or SESSIONS[form]
         rules = load_policy(policy)
         key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())

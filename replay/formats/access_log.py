@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from replay.errors import InputError
@@ -20,37 +20,41 @@ from replay.formats.log_time import SECOND_NS
 from replay.formats.reading import BROKEN, lines, open_unpacked
 from replay.formats.recording import LeftOut
 
+_WHAT = "an access log"
 WINDOW_LINES = 8192
 _FULLEST_SECOND = 8 * WINDOW_LINES
 """More requests than these in one second are spread in parts."""
 
 
 class AccessLog:
-    """An access log, open for one pass. Memory is that of the window: about 20 MB, at most 130 MB."""
+    """An access log. Its beginning is read twice, so that many may be open; memory in a pass is that of the window:
+    about 20 MB, at most 130 MB.
+    """
 
     def __init__(self, path: Path, name: str, log_format: str = "") -> None:
-        self._lines = lines(open_unpacked(path, "an access log"))
-        first = _first(self._lines, path)
-        self.format = _format(path, first, log_format)
-        read = self.format.reader(name)
-        self._items = _exchanges(chain(first, self._lines), read, name)
-        self._head = list(islice(self._items, WINDOW_LINES))
-        starts = (item.started for item in self._head if isinstance(item, RawExchange))
-        self.started_ns = min(starts, default=0)
+        self._path, self._name = path, name
+        self.format = _format(path, _first(lines(open_unpacked(path, _WHAT)), path), log_format)
+        head = islice(self._exchanges(), WINDOW_LINES)
+        self.started_ns = min((item.started for item in head if isinstance(item, RawExchange)), default=0)
 
     def __iter__(self) -> Iterator[RawExchange | LeftOut]:
-        head, self._head = self._head, []
-        yield from head
-        for item in self._items:
+        for item in self._exchanges():
             if isinstance(item, RawExchange) and item.started < self.started_ns:
                 line = item.id.rpartition("-")[2]
                 yield LeftOut(f"line {line}", "out of order", "it began before the first requests of the log")
             else:
                 yield item
 
+    def _exchanges(self) -> Iterator[RawExchange | LeftOut]:
+        # A client is the same one in all logs of an import, as logs are rotated: log0, log1 … are of the one 'log'.
+        read = self.format.reader(self._name.rstrip("0123456789"))
+        return _exchanges(lines(open_unpacked(self._path, _WHAT)), read, self._name)
+
 
 def open_access_log(path: Path, name: str, log_format: str = "") -> AccessLog:
     """The access log at ``path``, which may be packed by gzip; ``name`` begins the ids of its exchanges.
+
+    Their connections begin with ``name`` without its number: a client is the same one in every log.
 
     Args:
         log_format: a name of ``log_formats.FORMATS``, nginx's or Apache's own notation, or ``json: time=ts …``;

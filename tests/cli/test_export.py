@@ -72,6 +72,7 @@ def test_a_limit_says_how_many_there_are(capture: Path, tmp_path: Path, capsys: 
         (["import", "pcap", "x", "-o", "y"], 2, "'pcap' is no format to import"),
         (["import", "log", "nowhere.log", "-o", "y"], 5, "nowhere.log: no such file. Name an access log."),
         (["import", "har", "x.har", "-o", "y", "--log-format", "combined"], 2, "'replay import log' only"),
+        (["import", "log", "x.log", "-o", "y", "--session-by", "file"], 2, "a log holds many users"),
     ],
 )
 def test_wrong_usage_is_one_line_and_writes_nothing(

@@ -160,6 +160,16 @@ def test_a_rotated_log_is_read_packed_and_one_that_is_cut_off_says_where(tmp_pat
     assert len(found) > 500
 
 
+def test_a_client_is_the_same_one_in_every_log_of_an_import(tmp_path: Path) -> None:
+    first = exchanges(opened(tmp_path, line()))
+    path = tmp_path / "access.log"
+
+    second = [item for item in open_access_log(path, "l1") if isinstance(item, RawExchange)]
+
+    assert first[0].connection == second[0].connection == "l:192.0.2.1 Agent"
+    assert first[0].id != second[0].id
+
+
 def test_nothing_that_a_person_sent_stands_in_what_is_left_out(tmp_path: Path) -> None:
     log = [line(0), line(1, request="GET hunter2 HTTP/1.1"), "hunter2", line(2, tail=" hunter2")]
 
