@@ -22,7 +22,7 @@ from replay.demo.store import create
 from replay.errors import IncompleteError
 
 SLOWED = "GET /search"
-SLOWED_BY = 1.7
+SLOWED_BY = 2.0
 FAILING = "GET /products/{product_id}"
 FAILING_SHARE = 0.05
 GATE = Path(__file__).with_name("gate.toml")
@@ -80,8 +80,8 @@ class Tour:
         staging = self._open_shop("staging", 2, worse)
         self._say(f"      production {production}   staging {staging}")
         if worse:
-            more, share = round(100 * (SLOWED_BY - 1)), round(100 * FAILING_SHARE)
-            self._say(f"      staging's build is worse: {SLOWED} takes {more} % longer, {FAILING} fails in {share} %")
+            self._say(f"      staging's build is worse: {SLOWED} takes {SLOWED_BY:g} times as long,")
+            self._say(f"      and {FAILING} fails in {FAILING_SHARE:.0%} of requests")
         return production, staging
 
     def _capture(self, production: str) -> int:
