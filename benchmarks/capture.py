@@ -31,9 +31,9 @@ import psutil
 import uvloop
 
 from replay.capture.manifest import read_capture_manifest
+from replay.capture.proxy import MITMDUMP
 
 HOST = "127.0.0.1"
-MITMDUMP = "import sys; from mitmproxy.tools.main import mitmdump; sys.exit(mitmdump())"
 WARM_UP_S = 1.0
 
 

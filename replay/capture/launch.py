@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from replay.capture.proxy import ProxySettings, command, environment
 from replay.capture.wire import CONFDIR_PREFIX, Counters, Failed, Fault, Opened, Ready, Word, words
 from replay.capture.worker import Settings
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
@@ -30,22 +31,6 @@ START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 20.0
 DRAIN_PATIENCE_S = 120.0
 _TAIL_BYTES = 4096
-_MITMDUMP = "import sys; from mitmproxy.tools.main import mitmdump; sys.exit(mitmdump())"
-
-
-@dataclass(frozen=True, slots=True)
-class ProxySettings:
-    """What the proxy needs to know."""
-
-    upstream: str
-    """Origin, ``https://shop.internal:8443``."""
-    host: str
-    port: int
-    """0: any free port."""
-    tls_cert: Path | None = None
-    """PEM with key and certificate that clients are to see."""
-    upstream_ca: Path | None = None
-    """PEM with what the upstream's certificate is verified against; None: the public authorities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +102,7 @@ class Launch:
             stderr=subprocess.DEVNULL,
             pass_fds=fds,
             start_new_session=True,
-            env=_environment(),
+            env=environment(),
         )
         try:
             if not worker.stdin or not worker.stdout:
@@ -143,41 +128,19 @@ class Launch:
         ours, theirs = socket.socketpair()
         with theirs:
             proxy = subprocess.Popen(
-                [sys.executable, "-P", "-c", _MITMDUMP, *self._arguments(confdir, writing, theirs.fileno())],
+                command(self._proxy_settings, confdir, writing, theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=[writing, theirs.fileno()],
                 start_new_session=True,
-                env=_environment(),
+                env=environment(),
                 cwd=confdir,
             )
         self._selector.register(ours, selectors.EVENT_READ, "control")
         if proxy.stdout:
             self._selector.register(proxy.stdout, selectors.EVENT_READ, "proxy")
         return ours, proxy
-
-    def _arguments(self, confdir: Path, data_fd: int, control_fd: int) -> list[str]:
-        asked = self._proxy_settings
-        options = {
-            "flow_detail": "0",
-            "confdir": str(confdir),
-            "keep_host_header": "true",
-            "keep_alt_svc_header": "true",
-            "onboarding": "false",  # else the host mitm.it would be answered by the proxy itself
-            "block_global": "false",  # else clients with public addresses would be refused
-            "replay_data_fd": str(data_fd),
-            "replay_control_fd": str(control_fd),
-        }
-        if asked.tls_cert:
-            options["certs"] = f"*={asked.tls_cert.resolve()}"
-        if asked.upstream_ca:
-            options["ssl_verify_upstream_trusted_ca"] = str(asked.upstream_ca.resolve())
-        arguments = ["-q", "--mode", f"reverse:{asked.upstream}", "--listen-host", asked.host]
-        arguments += ["--listen-port", str(asked.port), "-s", str(Path(__file__).with_name("addon.py"))]
-        for name, value in options.items():
-            arguments += ["--set", f"{name}={value}"]
-        return arguments
 
     def _await_opened(self, proxy: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + START_PATIENCE_S
@@ -191,9 +154,7 @@ class Launch:
                 raise IncompleteError(
                     f"the proxy did not start ({why[:200]}). Check --listen, --upstream and --tls-cert."
                 )
-        scheme = "https" if self._proxy_settings.tls_cert else "http"
-        host = f"[{self._proxy_settings.host}]" if ":" in self._proxy_settings.host else self._proxy_settings.host
-        self._tell(f"capturing: {scheme}://{host}:{self._port} → {self._proxy_settings.upstream}")
+        self._tell(f"capturing: {self._proxy_settings.url(self._port)} → {self._proxy_settings.upstream}")
 
     def _check_stop(self) -> None:
         if self._stops:
@@ -208,9 +169,8 @@ class Launch:
             if left <= 0:
                 return
             self._turn(min(left, 1.0))
-            if not warned and worker.poll() is not None:
+            if not warned and self._has_died(worker):
                 warned = True
-                self._failed = self._failed or f"ended by {worker.returncode}"
                 self._tell(f"the sanitiser died ({self._failed}): traffic goes on, nothing more is captured.")
 
     def _stop_proxy(self, control: socket.socket, proxy: subprocess.Popen[bytes]) -> None:
@@ -235,8 +195,13 @@ class Launch:
                 self._failed = f"did not finish within {DRAIN_PATIENCE_S:.0f} s"
                 return
         self._turn(0)
-        if worker.returncode not in {EXIT_OK, EXIT_INCOMPLETE} and not self._failed:
-            self._failed = f"ended by {worker.returncode}"
+        self._has_died(worker)
+
+    def _has_died(self, worker: subprocess.Popen[bytes]) -> bool:
+        """Whether the sanitiser is gone for another reason than the end of its pipe."""
+        if worker.poll() not in {None, EXIT_OK, EXIT_INCOMPLETE}:
+            self._failed = self._failed or f"ended by {worker.returncode}"
+        return bool(self._failed)
 
     def _turn(self, timeout_s: float) -> None:
         """Listen to both children once; what the proxy prints is thrown away as soon as its port is open."""
@@ -289,12 +254,6 @@ class Launch:
                 signal.signal(number, handler)
             ours.close()
             theirs.close()
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without what would make a child write down TLS secrets."""
-    banned = {"SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE", "PYTHONINSPECT"}
-    return {name: value for name, value in os.environ.items() if name not in banned}
 
 
 def _error(exit_code: int) -> type[ReplayError]:

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from replay.artefacts import versions, write_manifest
-from replay.capture.launch import Ending, Launch, ProxySettings
+from replay.capture.launch import Ending, Launch
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
 from replay.capture.placement import refuse_tracked
+from replay.capture.proxy import ProxySettings
 from replay.capture.sealing import seal_for
 from replay.capture.segments import CaptureReader
 from replay.capture.wire import Counters
