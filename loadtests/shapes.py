@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from locust import LoadTestShape
 
-from replay.runspec import SPEC_VARIABLE, RunSpec, Stage, read_spec
+from loadtests.stages import scale_at
+from replay.runspec import SPEC_VARIABLE, RunSpec, read_spec
 
 _AT_ONCE = 1_000_000.0
-
-
-def scale_at(profile: Sequence[Stage], seconds: float) -> float | None:
-    """The scale that ``profile`` asks for at ``seconds``; None when it is over."""
-    before, start = profile[0].scale, 0.0
-    for stage in profile:
-        if seconds < start + stage.seconds:
-            return before + (stage.scale - before) * (seconds - start) / stage.seconds
-        before, start = stage.scale, start + stage.seconds
-    return None
 
 
 class ProfileShape(LoadTestShape):

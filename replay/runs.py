@@ -27,7 +27,7 @@ class Tick(msgspec.Struct, frozen=True):
     sent: int
     in_flight: int
     cpu: float
-    """Share of one core that the engine's process used, 0 … 1."""
+    """Share of one core that the engine's process used, or waited for because others had it, 0 … 1."""
     loop_lag_ns: int
     """Largest delay of the event loop within the second."""
     lost: int = 0

@@ -71,6 +71,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     connect_timeout_ns: int = 10 * SECOND_NS
     max_in_flight: int = 10_000
     """Ceiling of each worker; requests above it are not sent and recorded as ``ceiling``."""
+    connections: int = 0
+    """Ceiling of each worker's connections to a target, above which calls wait; 0: as ``max_in_flight``."""
     insecure: bool = False
     ca: str = ""
     breaker: Breaker | None = Breaker()

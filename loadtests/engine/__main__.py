@@ -40,6 +40,8 @@ from replay.runspec import RunSpec, read_spec
 from replay.safety import Interlock, TargetURL
 
 _MAX_UNREAD = 1 << 20
+_SWITCH_S = 0.0002
+"""How long the writing thread may keep the event loop from running; Python's own 5 ms would be seen as lag."""
 
 
 class Outbox:
@@ -101,7 +103,7 @@ class Engine:
         values = header_values(spec.headers, os.environ)
         stamps = [Stamp(target.authority, spec.run_id, values) for target in targets]
         limits = Limits(
-            connections=min(spec.max_in_flight, _open_files() - 64),
+            connections=min(spec.connections or spec.max_in_flight, _open_files() - 64),
             connect_timeout_ns=min(spec.connect_timeout_ns, spec.timeout_ns),
             first_byte_timeout_ns=min(spec.first_byte_timeout_ns, spec.timeout_ns),
             timeout_ns=spec.timeout_ns,
@@ -225,6 +227,7 @@ def main() -> int:
     """Run one engine and return its exit code."""
     import uvloop
 
+    sys.setswitchinterval(_SWITCH_S)
     try:
         return uvloop.run(_run(read_spec(Path(sys.argv[1])), int(sys.argv[2])))
     except ReplayError as error:

@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_pool",
         "_status",
+        "_write",
         "call",
         "closed",
         "number",
@@ -75,8 +76,8 @@ class Connection(asyncio.Protocol):
         self._keeps = False
         self._complete = False
 
-    def send(self, call: Call) -> None:
-        """Send ``call``; the connection must be idle."""
+    def send(self, call: Call, now: int) -> None:
+        """Send ``call``; the connection must be idle and ``now`` be this moment."""
         self.call = call
         call.connection = self.number
         call.reused = self.used
@@ -84,12 +85,13 @@ class Connection(asyncio.Protocol):
         self._body_bytes = 0
         self._status = 0
         self._head = b""
-        call.sent = self._pool.clock()
-        self.transport.write(call.wire)  # type: ignore[union-attr]
+        call.sent = now
+        self._write(call.wire)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection stands."""
         self.transport = cast(asyncio.Transport, transport)
+        self._write = self.transport.write
 
     def data_received(self, data: bytes) -> None:
         """asyncio: some bytes came."""
@@ -234,12 +236,12 @@ class Pool:
         return self._methods[call.row.method] in IDEMPOTENT
 
     def send(self, call: Call) -> None:
-        """Send ``call`` on an idle connection, or have it wait for the next free one."""
+        """Send ``call``, which has just become ready, on an idle connection or the next free one."""
         idle = self._idle
         while idle:
             connection = idle.pop()
             if not connection.closed:
-                connection.send(call)
+                connection.send(call, call.ready)
                 return
         self._waiting.append(call)
         self._connect(None)
@@ -254,7 +256,7 @@ class Pool:
         """Take back a connection that is free again."""
         waiting = self._waiting
         if waiting:
-            connection.send(waiting.popleft())
+            connection.send(waiting.popleft(), self.clock())
         else:
             self._idle.append(connection)
 
@@ -326,7 +328,7 @@ class Pool:
         if call is None:
             self.release(connection)
         elif call.lane.active:
-            connection.send(call)
+            connection.send(call, self.clock())
         else:
             self._idle.append(connection)
             self.done(call, 0, "stopped", self.clock(), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -33,9 +34,9 @@ class RouteCounts(msgspec.Struct):
 
 
 def locust_buckets(milliseconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Response times rounded as Locust does: whole milliseconds below 100, else two significant digits."""
+    """Response times rounded as Locust does: whole milliseconds below 100, then tens, hundreds, thousands."""
     whole = np.rint(milliseconds)
-    exponent = np.floor(np.log10(np.maximum(whole, 1)))
+    exponent = np.minimum(np.floor(np.log10(np.maximum(whole, 1))), 4)
     step = np.maximum(10.0 ** (exponent - 1), 1.0)
     return (np.rint(np.where(whole < 100, whole, milliseconds) / step) * step).astype(np.int64)
 
@@ -44,29 +45,62 @@ def count(records: Records, routes: list[str], methods: list[str]) -> list[Route
     """The counts of some samples, by route and method.
 
     A failure is what Locust's users expect to see as one: no answer, or one of another status class than recorded.
+    The samples are sorted once; a loop with a mask a route would cost 20 ms at 200 routes.
     """
+    if not len(records):
+        return []
     keys = records["route"].astype(np.int64) * 1000 + records["method"]
-    return [_of_route(records[keys == key], routes[key // 1000], methods[key % 1000]) for key in np.unique(keys)]
-
-
-def _of_route(records: Records, route: str, method: str) -> RouteCounts:
-    took = (records["end"] - records["intended"]) / _MS
-    seconds = records["end"] // 1_000_000_000
+    records = records[np.argsort(keys, kind="stable")]
+    keys.sort()
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(keys)))
+    took_ms = (records["end"] - records["intended"]) / _MS
     failed = missed(records)
-    return RouteCounts(
-        route=route,
-        method=method,
-        requests=len(records),
-        failures=int(failed.sum()),
-        total_ms=float(took.sum()),
-        min_ms=float(took.min()),
-        max_ms=float(took.max()),
-        bytes_in=int(records["bytes_in"].sum()),
-        histogram=_counted(locust_buckets(took)),
-        per_second=_counted(seconds),
-        failures_per_second=_counted(seconds[failed]),
-        errors=_errors(records[failed]),
-    )
+    found = [
+        RouteCounts(
+            route=routes[key // 1000],
+            method=methods[key % 1000],
+            requests=requests,
+            failures=failures,
+            total_ms=total_ms,
+            min_ms=min_ms,
+            max_ms=max_ms,
+            bytes_in=bytes_in,
+        )
+        for key, requests, failures, total_ms, min_ms, max_ms, bytes_in in zip(
+            keys[starts].tolist(),
+            np.diff(starts, append=len(keys)).tolist(),
+            np.add.reduceat(failed.astype(np.int64), starts).tolist(),
+            np.add.reduceat(took_ms, starts).tolist(),
+            np.minimum.reduceat(took_ms, starts).tolist(),
+            np.maximum.reduceat(took_ms, starts).tolist(),
+            np.add.reduceat(records["bytes_in"], starts).tolist(),
+            strict=True,
+        )
+    ]
+    seconds = records["end"] // 1_000_000_000
+    for number, bucket, times in _counted(group, locust_buckets(took_ms)):
+        found[number].histogram[bucket] = times
+    for number, second, times in _counted(group, seconds):
+        found[number].per_second[second] = times
+    for number, second, times in _counted(group[failed], seconds[failed]):
+        found[number].failures_per_second[second] = times
+    _add_errors(found, group[failed], records[failed])
+    return found
+
+
+def _counted(group: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> Iterator[tuple[int, int, int]]:
+    pairs, times = np.unique(group << 40 | np.maximum(values, 0), return_counts=True)
+    return zip((pairs >> 40).tolist(), (pairs & ((1 << 40) - 1)).tolist(), times.tolist(), strict=True)
+
+
+def _add_errors(found: list[RouteCounts], group: np.ndarray[Any, Any], records: Records) -> None:
+    kinds = np.stack([group, records["error"], records["status"], records["expected_status"]], axis=1)
+    for (number, error, status, expected), times in zip(
+        *(part.tolist() for part in np.unique(kinds, axis=0, return_counts=True)), strict=True
+    ):
+        text = ERRORS[error] if error else f"{status} where production gave {expected}"
+        found[number].errors[text] = found[number].errors.get(text, 0) + times
 
 
 def missed(records: Records) -> np.ndarray[Any, Any]:
@@ -75,20 +109,6 @@ def missed(records: Records) -> np.ndarray[Any, Any]:
     other_class = np.where(expected > 0, status // 100 != expected // 100, status >= 500)
     found: np.ndarray[Any, Any] = (records["error"] != 0) | (status == 0) | other_class
     return found
-
-
-def _errors(records: Records) -> dict[str, int]:
-    told: dict[str, int] = {}
-    triples = np.stack([records["error"], records["status"], records["expected_status"]], axis=1)
-    for (error, status, expected), number in zip(*np.unique(triples, axis=0, return_counts=True), strict=True):
-        text = ERRORS[error] if error else f"{status} where production gave {expected}"
-        told[text] = told.get(text, 0) + int(number)
-    return told
-
-
-def _counted(values: np.ndarray[Any, Any]) -> dict[int, int]:
-    found, numbers = np.unique(values, return_counts=True)
-    return dict(zip(found.tolist(), numbers.tolist(), strict=True))
 
 
 def merge(into: dict[tuple[str, str], RouteCounts], more: list[RouteCounts]) -> None:

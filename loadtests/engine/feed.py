@@ -54,20 +54,23 @@ class RecordedFeed:
     def fill(self, now: int) -> bool:
         """Put the rows of the next tenth of a second."""
         horizon, budget, stop_at_ns = now + LOOKAHEAD_NS, _ROWS_A_STEP, self._stop_at_ns
-        row = self._row
+        players, put, row = self._lanes.players, self._put, self._row
         while row is not None and row.due <= horizon:
             if not budget:
                 self._row = row
                 return True
             budget -= 1
-            if row.session >= self.next_session:
-                self.next_session = row.session + 1
-            for lane in self._lanes.players[row.lane]:
-                if row.session >= lane.since:
-                    due = row.due + shift_ns(row.session, lane.clone, self._shift_limit_ns) if lane.clone else row.due
+            session = row.session
+            if session >= self.next_session:
+                self.next_session = session + 1
+            for lane in players[row.lane]:
+                if session >= lane.since:
+                    due = row.due + shift_ns(session, lane.clone, self._shift_limit_ns) if lane.clone else row.due
                     if not stop_at_ns or due < stop_at_ns:
-                        self._put(due, row, lane)
-            row = self._read()
+                        put(due, row, lane)
+            row = next(self._rows, None)
+            if row is not None and stop_at_ns and row.due >= stop_at_ns:
+                row = None
         self._row = row
         return False
 

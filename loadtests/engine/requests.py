@@ -43,6 +43,7 @@ class Stamp:
     run_id: str
     headers: Mapping[str, str] = field(repr=False)
     _block: bytes = field(init=False, repr=False)
+    _starts: dict[str, tuple[bytes, ...]] = field(default_factory=dict, init=False, repr=False)
     _replaced: re.Pattern[bytes] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,14 +54,18 @@ class Stamp:
 
     def wire(self, planned: bytes, method: str, trace: int) -> bytes:
         """The bytes to send; b"" where the planned request is not in origin form."""
-        start = method.encode()
-        if not (planned.startswith(start + b" /") or (method == "OPTIONS" and planned.startswith(b"OPTIONS * "))):
+        starts = self._starts.get(method)
+        if starts is None:
+            starts = (f"{method} /".encode(), *((b"OPTIONS * ",) if method == "OPTIONS" else ()))
+            self._starts[method] = starts
+        if not planned.startswith(starts):
             return b""
         end = planned.find(b"\r\n")
         if end < 0:
             return b""
-        rest = planned[end + 2 :]
+        end += 2
         if self._replaced is not None:
-            head, blank, body = planned[end:].partition(b"\r\n\r\n")
-            rest = (self._replaced.sub(b"", head + b"\r\n") + b"\r\n" + body)[2:] if blank else rest
-        return b"%b\r\n%b%d\r\n%b" % (planned[:end], self._block, trace, rest)
+            head, blank, body = planned[end - 2 :].partition(b"\r\n\r\n")
+            rest = self._replaced.sub(b"", head + b"\r\n") + b"\r\n" + body if blank else planned[end - 2 :]
+            return b"%b%b%d%b" % (planned[:end], self._block, trace, rest)
+        return b"%b%b%d\r\n%b" % (planned[:end], self._block, trace, planned[end:])

@@ -13,6 +13,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 SPIN_NS = 100_000
@@ -146,6 +147,14 @@ class Pacer:
         if passed < _IDLE_TURN_NS:
             self.spun_ns += passed
         self._turn()
+
+
+def run_delay_ns() -> int:
+    """How long this thread has been ready to run and had no core (Linux: /proc schedstat); 0 where not known."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 if sys.version_info >= (3, 13):

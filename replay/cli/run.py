@@ -42,6 +42,9 @@ def register(app: typer.Typer) -> None:
         ] = [],  # noqa: B006
         timeout: Annotated[str, typer.Option(help="Give an answer up after this long.")] = "30s",
         max_in_flight: Annotated[int, typer.Option(min=1, help="Ceiling of open requests, a process.")] = 10_000,
+        connections: Annotated[
+            int, typer.Option(min=0, help="Ceiling of connections to a target, a process; requests above it wait.")
+        ] = 0,
         breaker: Annotated[
             str, typer.Option(help="Stop when more than SHARE of the answers fail for SECONDS on end, or 'off'.")
         ] = "50%/10s",
@@ -84,6 +87,7 @@ def register(app: typer.Typer) -> None:
             headers=header,
             timeout=timeout,
             max_in_flight=max_in_flight,
+            connections=connections,
             breaker=breaker,
             ca=ca,
             insecure=insecure,

@@ -46,6 +46,7 @@ class RunOptions:
     headers: list[str] = field(default_factory=list)
     timeout: str = "30s"
     max_in_flight: int = 10_000
+    connections: int = 0
     breaker: str = "50%/10s"
     ca: str = ""
     insecure: bool = False
@@ -136,6 +137,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         first_byte_timeout_ns=timeout_ns,
         connect_timeout_ns=min(10 * SECOND_NS, timeout_ns),
         max_in_flight=options.max_in_flight,
+        connections=options.connections,
         insecure=options.insecure,
         ca=str(Path(options.ca).resolve()) if options.ca else "",
         breaker=_breaker(options.breaker),

@@ -1,0 +1,55 @@
+"""Lanes: who plays what, as which clone, and how clones are kept apart."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.engine.lanes import MAX_SHIFT_NS, Lanes, max_shift_ns, shift_ns
+
+
+@given(workers=st.integers(1, 5), users=st.integers(0, 400), plan_lanes=st.integers(1, 120))
+def test_the_workers_together_run_each_of_the_lowest_lanes_once(workers: int, users: int, plan_lanes: int) -> None:
+    numbers = []
+    for worker in range(workers):
+        lanes = Lanes(worker, workers, plan_lanes)
+        lanes.resize(users // workers + (worker < users % workers), 0)
+        for plan_lane, players in enumerate(lanes.players):
+            for lane in players:
+                assert lane.number == lane.clone * plan_lanes + plan_lane
+                numbers.append(lane.number)
+
+    assert sorted(numbers) == list(range(users))
+
+
+def test_the_highest_lanes_leave_first_and_a_lane_that_comes_back_begins_anew() -> None:
+    lanes = Lanes(0, 1, 10)
+    lanes.resize(10, 0)
+    left = lanes.resize(7, 50)
+    lanes.resize(8, 90)
+
+    assert [lane.number for lane in left] == [7, 8, 9]
+    assert not any(lane.active for lane in left)
+    assert [lane.since for lane in lanes.players[7]] == [90]
+    assert [lane.since for lane in lanes.players[6]] == [0]
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**4), st.integers(0, MAX_SHIFT_NS))
+def test_a_shift_stays_within_its_limit_and_the_original_is_not_shifted(session: int, clone: int, limit: int) -> None:
+    shift = shift_ns(session, clone, limit)
+
+    assert 0 <= shift <= limit
+    assert shift == shift_ns(session, clone, limit)
+    assert clone or shift == 0
+
+
+def test_shifts_are_even_over_their_range() -> None:
+    shifts = [shift_ns(session, clone, 1000) for session in range(2000) for clone in (1, 2)]
+
+    assert abs(sum(shifts) / len(shifts) - 500) < 15
+    assert len({shift // 100 for shift in shifts}) == 10
+
+
+def test_a_shift_is_small_beside_the_run() -> None:
+    assert max_shift_ns(20_000_000_000) == 1_000_000_000
+    assert max_shift_ns(10**13) == MAX_SHIFT_NS

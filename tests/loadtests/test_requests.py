@@ -1,0 +1,67 @@
+"""From a planned request to the bytes that go out."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.engine.requests import Stamp, header_values
+from replay.errors import ReplayError
+
+WIRE = b"POST /a?b=1 HTTP/1.1\r\nX-Token: old\r\nAccept: */*\r\nContent-Length: 20\r\n\r\nx-token: in the body"
+
+
+def test_host_and_mark_stand_behind_the_request_line_and_the_rest_is_as_planned() -> None:
+    out = Stamp("staging.example:81", "cafe", {}).wire(WIRE, "POST", 7)
+
+    assert out == WIRE.replace(b"1.1\r\n", b"1.1\r\nHost: staging.example:81\r\nX-Dress-Rehearsal: cafe-7\r\n", 1)
+
+
+def test_a_header_of_the_run_replaces_the_planned_one_and_leaves_the_body_alone() -> None:
+    out = Stamp("h", "cafe", {"x-token": "new", "X-More": "m"}).wire(WIRE, "POST", 1)
+    head, _, body = out.partition(b"\r\n\r\n")
+
+    assert b"old" not in head
+    assert head.lower().count(b"x-token: ") == 1
+    assert b"x-token: new" in head
+    assert b"X-More: m" in head
+    assert head.endswith(b"Content-Length: 20")
+    assert body == b"x-token: in the body"
+
+
+@pytest.mark.parametrize(
+    ("wire", "method"),
+    [
+        (b"GET http://h/ HTTP/1.1\r\n\r\n", "GET"),
+        (b"GET //h/ HTTP/1.1", "GET"),
+        (b"POST / HTTP/1.1\r\n\r\n", "GET"),
+        (b"CONNECT h:443 HTTP/1.1\r\n\r\n", "CONNECT"),
+        (b"GET * HTTP/1.1\r\n\r\n", "GET"),
+        (b"", "GET"),
+    ],
+)
+def test_nothing_but_origin_form_goes_out(wire: bytes, method: str) -> None:
+    assert Stamp("h", "cafe", {}).wire(wire, method, 1) == b""
+
+
+def test_options_may_ask_about_the_server_itself() -> None:
+    assert (
+        Stamp("h", "cafe", {}).wire(b"OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS", 1).startswith(b"OPTIONS * HTTP/1.1\r\n")
+    )
+
+
+def test_the_values_of_headers_come_from_the_environment_and_are_not_shown() -> None:
+    values = header_values({"Authorization": "TOKEN"}, {"TOKEN": "Bearer canary"})
+
+    assert values == {"Authorization": "Bearer canary"}
+    assert "canary" not in repr(Stamp("h", "cafe", values))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Host", "x"), ("content-length", "1"), ("A B", "x"), ("X-A", "canary\r\nX-B: 1"), ("X-A", None), ("", "x")],
+)
+def test_a_header_that_cannot_be_set_is_refused_without_its_value(name: str, value: str | None) -> None:
+    with pytest.raises(ReplayError) as caught:
+        header_values({name: "V"}, {} if value is None else {"V": value})
+
+    assert "canary" not in str(caught.value)

@@ -1,0 +1,129 @@
+"""The plan as the engine reads it, and the samples as it writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtests.engine.calls import Call, Lane, Row
+from loadtests.engine.index import SessionIndex
+from loadtests.engine.recorder import Recorder, Records
+from loadtests.engine.rows import RowReader
+from replay.plan.store import open_plan
+from replay.samples import SCHEMA, read_batches
+from tests.loadtests.support import HOST, planned, write_plan
+
+
+def reader_of(folder: Path, rows: list[dict[str, object]], **options: object) -> RowReader:
+    plan = write_plan(folder, rows, lanes=7)
+    return RowReader(open_plan(plan), {HOST: 0}, frozenset(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 9000])
+def test_every_row_is_read_once_and_in_order(tmp_path: Path, count: int) -> None:
+    reader = reader_of(tmp_path / "plan", [planned(n, n // 3, path=f"/{n % 4}?n={n}") for n in range(count)])
+    rows = list(reader)
+
+    assert [row.request for row in rows] == list(range(count))
+    assert all(f"?n={row.request} ".encode() in row.wire for row in rows)
+    assert {reader.routes.names[row.route] for row in rows} == {f"GET /{n % 4}" for n in range(count)}
+    assert [row.lane for row in rows] == [row.session % 7 for row in rows]
+
+
+def test_rows_that_may_not_be_sent_are_passed_over(tmp_path: Path) -> None:
+    rows = [planned(0), planned(1, method="DELETE"), planned(2, host="other.example"), planned(3, method="HEAD")]
+
+    assert [row.request for row in reader_of(tmp_path / "plan", rows)] == [0, 3]
+
+
+def test_speed_divides_time(tmp_path: Path) -> None:
+    reader = reader_of(tmp_path / "plan", [planned(0), planned(100), planned(333)], speed=2.5)
+
+    assert [row.due for row in reader] == [0, 40_000_000, 133_200_000]
+
+
+def test_a_row_that_needs_a_live_value_says_so(tmp_path: Path) -> None:
+    rows = list(reader_of(tmp_path / "plan", [planned(0), planned(1, bindings='{"id": "x"}')]))
+
+    assert [row.bound for row in rows] == [False, True]
+
+
+def test_the_index_finds_the_sessions_of_a_lane_in_order(tmp_path: Path) -> None:
+    rows = [planned(n, session=n % 30, path=f"/a?n={n}") for n in range(9000)]
+    index = SessionIndex(reader_of(tmp_path / "plan", rows), tmp_path)
+    found = []
+    position = 0
+    while (session := index.session(9, position)) is not None:  # the second clone of plan lane 2
+        found.append((session[0].session, [row.request for row in session]))
+        position += 1
+
+    assert [session for session, _ in found] == [2, 9, 16, 23]
+    assert all(requests == list(range(session, 9000, 30)) for session, requests in found)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan"]
+
+
+def test_samples_come_back_as_they_were_recorded(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    def written(records: Records) -> None:
+        told.append(len(records))
+
+    recorder = Recorder(tmp_path / "samples-003.arrow", 3, ["GET /a", "GET /b"], ["GET"], written)
+    for number in range(20_000):
+        row = Row(number, number, 5, 0, -1, 0, number % 2, 0, 0, 200, False, b"")
+        call = Call(row, Lane(102, 1, 0), number, 77, b"12345")
+        call.intended, call.ready, call.sent, call.first_byte = number, number + 1, number + 2, number + 3
+        call.reused, call.connection = number % 3 == 0, 9
+        recorder.record(call, 200 if number % 5 else 0, "" if number % 5 else "timeout", number + 4, 11)
+    recorder.close()
+    batches = list(read_batches(tmp_path / "samples-003.arrow"))
+    rows = [row for batch in batches for row in batch.to_pylist()]
+
+    assert all(batch.schema == SCHEMA for batch in batches)
+    assert (len(rows), sum(told), recorder.samples, recorder.lost) == (20_000, 20_000, 20_000, 0)
+    assert rows[10] == {
+        "request": 10,
+        "route": "GET /a",
+        "method": "GET",
+        "session": 5,
+        "clone": 1,
+        "worker": 3,
+        "connection": 9,
+        "attempt": 1,
+        "protocol": "http/1.1",
+        "due": 10,
+        "intended": 10,
+        "ready": 11,
+        "sent": 12,
+        "first_byte": 13,
+        "end": 14,
+        "status": 0,
+        "expected_status": 200,
+        "error": "timeout",
+        "bytes_out": 5,
+        "bytes_in": 11,
+        "reused": False,
+        "trace": 77,
+    }
+    assert rows[9]["reused"] is True
+    assert rows[9]["route"] == "GET /b"
+
+
+def test_a_disk_that_is_full_is_counted_and_said(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    recorder = Recorder(tmp_path / "samples-000.arrow", 0, ["GET /a"], ["GET"], lambda _: None)
+    full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123 - closed by the recorder's writer
+    recorder._writer._file.flush()
+    import os
+
+    os.dup2(full.fileno(), recorder._writer._file.fileno())
+    full.close()
+    row = Row(0, 0, 0, 0, -1, 0, 0, 0, 0, 200, False, b"")
+    for _ in range(10):
+        recorder.record(Call(row, Lane(0, 0, 0), 0, 0, b""), 200, "", 1, 0)
+    recorder.close()
+
+    assert "cannot be written" in recorder.failure
+    assert (recorder.samples, recorder.lost) == (0, 10)
