@@ -37,7 +37,7 @@ from analysis.tally import (
 )
 from analysis.variance import NU, QuantileEstimate, estimate_quantile
 
-TOTAL = "all routes"
+TOTAL = "all traffic"
 """Name of the total over all judged routes, standardised to the baseline's mix."""
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 """Quantiles that are compared in any case; a gate may name others."""

@@ -22,6 +22,10 @@ NU = 8
 """Cosine terms, and so degrees of freedom."""
 
 
+_UNKNOWN = 10.0
+"""Standard error of a share of which nothing is known: every bound lies beyond 0 and 1."""
+
+
 @cache
 def _cosines(slices: int, nu: int) -> Floats:
     terms = np.arange(1, nu + 1)[:, None]
@@ -139,7 +143,7 @@ def estimate_quantile(histogram: Histogram, p: float) -> QuantileEstimate:
     below = histogram.by_slice(function.below(log_value, histogram.cells))
     influence = below - p * histogram.by_slice()
     influence -= influence.mean()
-    variance = long_run_variance(influence) if influence.size > 2 * NU else math.inf
+    variance = long_run_variance(influence) if influence.size > 2 * NU else _UNKNOWN**2 * function.n**2
     rank_cell = np.asarray(math.ceil(log_value / LOG_GAMMA - 1e-9) - FIRST)
     return QuantileEstimate(
         p=p,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +19,11 @@ _STYLES = {
     Word.INVALID: "bold white on purple4",
 }
 _STATE_STYLES = {State.PASSED: "green", State.FAILED: "bold red", State.OPEN: "yellow", State.UNJUDGED: "dim"}
+_NARROW = ["candidate", "change", "interval"]
+WIDE = 110
+"""Columns of a terminal that hold the whole table."""
 ROWS = 24
+REASONS = 10
 
 
 def render(verdict: Verdict) -> RenderableType:
@@ -27,10 +31,12 @@ def render(verdict: Verdict) -> RenderableType:
     word = Text.assemble((f" {WORD_MARKS[verdict.verdict]} {verdict.verdict} ", _STYLES[verdict.verdict]))
     parts: list[RenderableType] = [word + Text(f"  {verdict.headline}"), Text()]
     if len(verdict.reasons) > 1:
-        parts += [Text(f"  • {reason}") for reason in verdict.reasons[:10]]
+        parts += [Text(f"  • {reason}") for reason in verdict.reasons[:REASONS]]
+        if len(verdict.reasons) > REASONS:
+            parts.append(Text(f"  • {len(verdict.reasons) - REASONS} more in the report"))
         parts.append(Text())
     if verdict.claims:
-        parts += [_claims(verdict), Text()]
+        parts += [_Claims(verdict), Text()]
     for check in verdict.checks:
         if check.state != "ok":
             parts.append(Text.assemble((f"{check.state}: ", "bold"), f"{check.name}: {check.sentence}"))
@@ -41,30 +47,35 @@ def render(verdict: Verdict) -> RenderableType:
     return Group(*parts)
 
 
-def _claims(verdict: Verdict) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("")
-    for name in ("route", "what"):
-        table.add_column(name, overflow="fold")
-    for name in ("baseline", "candidate", "change", "interval", "margin", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
-    claims = worst_first(verdict)
-    for claim in claims[:ROWS]:
-        mark = Text(MARKS[claim.state], style=_STATE_STYLES[claim.state])
-        table.add_row(
-            mark,
-            claim.route,
-            what(claim),
-            before(claim),
-            after(claim),
-            change(claim),
-            interval(claim),
-            margin(claim),
-            f"{claim.n:,}",
-        )
-    if len(claims) > ROWS:
-        table.add_row("", f"… {len(claims) - ROWS} more in the report")
-    return table
+class _Claims:
+    """The table of claims, as wide as the terminal allows: a narrow one leaves out what the report holds."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self._claims = worst_first(verdict)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        is_wide = options.max_width >= WIDE
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        table.add_column("", no_wrap=True, width=1)
+        table.add_column("route", no_wrap=True, overflow="ellipsis", min_width=12)
+        table.add_column("what", no_wrap=True)
+        columns = ["baseline", "candidate", "change", "interval", "margin", "n"] if is_wide else _NARROW
+        for name in columns:
+            table.add_column(name, justify="right", no_wrap=True)
+        for claim in self._claims[:ROWS]:
+            cells = {
+                "baseline": before(claim),
+                "candidate": after(claim),
+                "change": change(claim),
+                "interval": interval(claim),
+                "margin": margin(claim),
+                "n": f"{claim.n:,}",
+            }
+            mark = Text(MARKS[claim.state], style=_STATE_STYLES[claim.state])
+            table.add_row(mark, claim.route, what(claim), *(cells[name] for name in columns))
+        yield table
+        if len(self._claims) > ROWS:
+            yield Text(f"… {len(self._claims) - ROWS} more in the report")
 
 
 def render_comparison(evidence: Evidence) -> RenderableType:

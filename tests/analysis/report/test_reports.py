@@ -75,6 +75,17 @@ def test_the_terminal_is_as_it_was(rehearsal: Rehearsal, golden: Callable[[Path,
     golden(GOLDEN / "terminal.txt", out.getvalue())
 
 
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_narrow_terminal_keeps_one_line_a_claim(rehearsal: Rehearsal, width: int) -> None:
+    out = StringIO()
+    Console(file=out, width=width, soft_wrap=True).print(render(rehearsal.verdict))
+    rows = [line for line in out.getvalue().splitlines() if re.match(r"[✗✓?–]  ", line)]
+
+    assert len(rows) == len(rehearsal.verdict.claims)
+    assert all(len(line) <= width for line in rows)
+    assert any("GET /search" in line for line in rows)
+
+
 def test_the_schema_is_as_it_was_and_the_verdict_keeps_to_it(
     files: dict[str, bytes], golden: Callable[[Path, str], None]
 ) -> None:
@@ -173,7 +184,7 @@ def test_the_ten_worst_stand_in_markdown(tmp_path: Path) -> None:
     rows = [line for line in lines if re.match(r"\| [✗✓?–]", line)]
 
     assert len(rows) == 10
-    assert all("GET /05" in line or "all routes" in line for line in rows[:2])
+    assert all("GET /05" in line or "all traffic" in line for line in rows[:2])
     assert f"{len(found.verdict.claims) - 10} more claims in the report." in lines
 
 
