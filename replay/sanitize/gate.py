@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from replay.routes import interface_words
+from replay.routes import interface_words, word_set
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES, is_word
 from replay.sanitize.walkers import header_names, markup
 
@@ -27,8 +27,8 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}+")
 _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _LETTER_RUNS = re.compile(r"[a-z]++")
-_LONG_DIGITS = re.compile(rb"[0-9]{4}")
 _MOST_ESCAPES = 3
+_SHORT_PIECES = word_set("js id ip is in of on to by at no db ui ms kb mb tv qr os ok ad ua tz")
 
 
 class Gate:
@@ -60,10 +60,11 @@ class Gate:
         return all(self._is_explained(token, before, after) for token in shared)
 
     def _is_words(self, token: bytes) -> bool:
-        """Whether a token is a name of the vocabulary's words run together, such as ``cartitemcount``."""
-        return all(
-            len(run) == 1 or _is_joined(run) for run in _LETTER_RUNS.findall(token.decode())
-        ) and not _LONG_DIGITS.search(token)
+        """Whether a token is a name of the vocabulary's words run together, such as ``cartitemcount2``."""
+        runs = _LETTER_RUNS.findall(token.decode())
+        digits = len(token) - sum(map(len, runs))
+        singles = sum(len(run) == 1 for run in runs)
+        return digits <= 2 and singles <= 1 and all(len(run) == 1 or _is_joined(run) for run in runs)
 
     def _is_explained(self, token: bytes, before: bytes, after: bytes) -> bool:
         if not token.isdigit() or len(token) > 8:
@@ -173,6 +174,11 @@ def _is_joined(token: str) -> bool:
     """Whether a token is known words run together: names in camelCase lose their seams in lower case."""
     ends = {0}
     for end in range(2, len(token) + 1):
-        if any(start in ends and is_word(token[start:end]) for start in range(max(0, end - 20), end - 1)):
+        if any(start in ends and _is_piece(token[start:end]) for start in range(max(0, end - 20), end - 1)):
             ends.add(end)
     return len(token) in ends
+
+
+def _is_piece(word: str) -> bool:
+    # Of two-letter words only the usual ones: with all of them, half of all names fall into pieces.
+    return is_word(word) if len(word) > 2 else word in _SHORT_PIECES

@@ -60,19 +60,18 @@ def is_word(word: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def is_known_name(name: str) -> bool:
-    """Whether a name is made of built-in words alone, with at most three digits and two single letters.
-
-    More of them spell an id: ``a1b2c3d4`` or an address of hardware.
-    """
+    """Whether a name is made of built-in words, one single letter and two digits; with more it could be an id."""
     if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
         return False
     if is_word(name.lower()):
         return True
     found = parts(name)
-    if sum(len(part) for part in found if part.isdigit()) > _MOST_DIGITS:
+    digits = sum(len(part) for part in found if part.isdigit())
+    letters = sum(len(part) == 1 and part.isalpha() for part in found)
+    has_word = any(len(part) > 1 and part.isalpha() for part in found)
+    if letters > 1 or digits > (2 if has_word else 1):
         return False
-    short = [part for part in found if len(part) == 1 and part.isalpha()]
-    return len(short) <= _MOST_LETTERS and all(len(part) == 1 or part.isdigit() or is_word(part) for part in found)
+    return all(part.isdigit() or len(part) == 1 or is_word(part) for part in found)
 
 
 JWT_ALGORITHMS = word_set("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA none")

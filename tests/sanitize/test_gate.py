@@ -51,6 +51,15 @@ def test_short_tokens_and_words_of_interfaces_may_be_in_both() -> None:
     assert passes("created_at description abc12 /products/orders", "created_at description abc12 /products/orders")
 
 
+@pytest.mark.parametrize("token", ["f9c2b7e1d4", "user1234", "marion", "a1b2c3d4", "manonlescaut"])
+def test_what_only_resembles_words_is_a_hit(token: str) -> None:
+    assert not passes(f'{{"{token}":1}}', f'{{"{token}":2}}')
+
+
+def test_words_run_together_are_words() -> None:
+    assert passes("cartItemCount2 getOrderStatus", "cartitemcount2 getorderstatus")
+
+
 def test_words_of_the_policy_and_kept_values_may_be_in_both() -> None:
     assert passes("skugroup wooden floorlamp", "skugroup floorlamp", ("floorlamp",))
     assert not passes("skugroup floorlamp", "skugroup floorlamp")

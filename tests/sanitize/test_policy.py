@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from replay.errors import ReplayError
+from replay.sanitize.guards import NAMES as GUARDS
 from replay.sanitize.guards import guard
 from replay.sanitize.policy import load_policy
 from replay.sanitize.walk import matches
@@ -141,3 +142,14 @@ def test_a_guard_accepts_its_type_alone(name: str, inside: list[str], outside: l
 )
 def test_a_pointer_glob_matches_as_written(glob: str, pointer: str, expected: bool) -> None:
     assert matches(tuple(glob[1:].split("/")), tuple(pointer[1:].split("/"))) is expected
+
+
+def test_the_policy_in_the_documentation_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sanitising.md").read_text()
+    path = tmp_path / "documented.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+
+    policy = load_policy(str(path))
+
+    assert set(policy.domains) == {"product_id", "sorting"}
+    assert all(name in page for name in GUARDS)

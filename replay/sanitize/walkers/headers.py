@@ -23,7 +23,7 @@ _QUOTED = re.compile(r'"([^"]*)"')
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}")
 _VALUED = re.compile(r"([a-z-]+)=\"?([0-9]{1,8})\"?")
 _QUALITY = re.compile(r"q=[01](?:\.[0-9]{1,3})?")
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9-]{1,20})?(?:\s*;\s*(q=[01](?:\.[0-9]{1,3})?))?|\*")
+_LANGUAGE = re.compile(r"([A-Za-z]{2})(?:-[A-Za-z0-9-]{1,20})?(?:\s*;\s*(q=[01](?:\.[0-9]{1,3})?))?|\*")
 _RANGE = re.compile(r"bytes=[0-9]{0,5}-[0-9]{0,5}")
 _MAJOR = re.compile(r"[0-9]{1,3}")
 _SCHEME = re.compile(
@@ -121,7 +121,7 @@ class Headers:
         return ""
 
     def _date(self, value: str) -> str:
-        if value.lstrip("-").isdigit() and len(value) <= 5:
+        if value in {"0", "-1"}:
             return value
         moved = self._walk.leaves.clock.http(value)
         return moved or ""

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from replay.routes import interface_words
+from replay.sanitize.vocabulary import is_known_name, is_random_name, is_secret_name, is_time_name, parts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "id",
+        "orderId",
+        "created_at",
+        "items[0][sku]",
+        "address_line_2",
+        "X-Request-Id",
+        "q",
+        "x1",
+        "oauth2",
+        "JSESSIONID",
+        "@type",
+        "first-name",
+        "utm_source",
+    ],
+)
+def test_a_name_of_interfaces_is_known(name: str) -> None:
+    assert is_known_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "alice",
+        "alice_id",
+        "f9c2b7e1d4",
+        "a1b2",
+        "user123",
+        "u42",
+        "order_1234567",
+        "ann@birdsong.org",
+        "é",
+        "x" * 65,
+        "id id",
+        "123",
+        "a b",
+        "order-1-2-3",
+    ],
+)
+def test_a_name_that_could_be_data_is_not(name: str) -> None:
+    assert not is_known_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "newPassword",
+        "X-Api-Key",
+        "csrfToken",
+        "CSRFToken",
+        "session_id",
+        "user.pass",
+        "cvv2",
+        "client-secret",
+        "accessToken",
+        "ACCESS_TOKEN",
+    ],
+)
+def test_a_secret_is_known_by_its_name_however_it_is_spelled(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["author", "page", "compass", "keyboard", "passenger", "monkey", "sku"])
+def test_a_name_that_only_holds_a_secrets_letters_is_none(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_a_policy_adds_secrets() -> None:
+    assert is_secret_name("voucherCode", frozenset({"voucher"}))
+
+
+def test_times_and_random_codes_are_known_by_their_names() -> None:
+    assert is_time_name("created_at")
+    assert is_time_name("expiresOn") is False
+    assert is_time_name("iat")
+    assert not is_time_name("attempts")
+    assert is_random_name("card_cvv")
+    assert not is_random_name("spinner")
+
+
+def test_parts_are_cut_at_case_digits_and_punctuation() -> None:
+    assert parts("XMLHttpRequest2_of-me") == ("xml", "http", "request", "2", "of", "me")
+
+
+def test_the_words_hold_no_common_given_name() -> None:
+    names = (
+        "james mary robert patricia michael linda david anna peter hans maria fatima wei yuki ivan olga ahmed sofia"
+    )
+
+    assert not interface_words() & set(names.split())
