@@ -105,6 +105,7 @@ class Worker:
         if not 0 <= self._runner.worker_index < SPEC.workers:
             raise RefusedError(f"this run has {SPEC.workers} workers and no place for another.")
         check_target(SPEC, environment.host)
+        self._host = environment.host
         self._refused = False
         self._parent = EngineParent(SPEC, SPEC_PATH, self._runner.worker_index, self._ended)
         gevent.spawn(self._announce)
@@ -136,7 +137,14 @@ class Worker:
         while not self._parent.ready and not self._parent.ended:
             gevent.sleep(0.02)
         self._runner.send_message("engine_ready", {"worker": self._runner.worker_index})
-        self._parent.follow(lambda: self._runner.user_count)
+        self._parent.follow(self._lanes)
+
+    def _lanes(self) -> int:
+        # A host that somebody types while the test runs comes with the next users, and no event tells of it.
+        if self._environment.host != self._host:
+            self._host = self._environment.host
+            self.test_start()
+        return 0 if self._refused else self._runner.user_count
 
     def _ended(self, report: Finished) -> None:
         self._runner.send_message("engine_finished", {"worker": self._runner.worker_index, "ended": report.ended})

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,19 +174,35 @@ async def collapses(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
 
 
+def retarget(folder: Path, url: str) -> None:
+    """Type another host into the web page of the run in ``folder``."""
+    [master] = commands_of(folder, b"--web-port")
+    arguments = Path(f"/proc/{master}/cmdline").read_bytes().decode().split("\0")
+    page = f"http://127.0.0.1:{arguments[arguments.index('--web-port') + 1]}/swarm"
+    form = urllib.parse.urlencode({"user_count": 50, "spawn_rate": 50, "host": url}).encode()
+    with urllib.request.urlopen(page, form, timeout=10) as answer:
+        assert json.load(answer)["success"]
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broken]]:
     """Runs that are ended before their time, all at once: they mostly wait."""
     kills = {"engine": b"loadtests.engine", "worker": b"--worker", "master": b"--master\0"}
-    folders = {name: tmp_path_factory.mktemp(name) for name in (*kills, "interrupted", "breaker")}
-    with serving() as fine, serving(collapses) as failing:
+    folders = {name: tmp_path_factory.mktemp(name) for name in (*kills, "interrupted", "breaker", "retargeted")}
+    with serving() as fine, serving(collapses) as failing, serving() as elsewhere:
         started = {}
         for name, folder in folders.items():
             write_plan(folder / "p", steady(60))
             url = failing.url if name == "breaker" else fine.url
-            started[name] = command(
-                folder, "p", "--target", url, "-o", OUT, "--no-preflight", "--processes", "1", "--breaker", "50%/2s"
-            )
+            options = [
+                "--no-preflight",
+                "--processes",
+                "1",
+                "--breaker",
+                "50%/2s",
+                *(["--ui"] * (name == "retargeted")),
+            ]
+            started[name] = command(folder, "p", "--target", url, "-o", OUT, *options)
         try:
             for folder in folders.values():
                 wait_for(lambda folder=folder: list(folder.glob(".out.part-*/engine-0.jsonl")), 30)
@@ -192,10 +210,12 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
             for name, part in kills.items():
                 os.kill(commands_of(folders[name], part)[0], signal.SIGKILL)
             started["interrupted"].send_signal(signal.SIGINT)
+            retarget(folders["retargeted"], elsewhere.url)
             ended = {}
             for name, process in started.items():
                 _, err = process.communicate(timeout=40)
                 ended[name] = Broken(folders[name], process.returncode, err)
+            assert elsewhere.connections == 0
             yield ended
         finally:
             for process in started.values():
@@ -225,6 +245,12 @@ def test_a_killed_process_ends_the_run_with_what_it_has(broken: dict[str, Broken
     assert one.run.ended_reason
     assert one.run.lost_workers == (killed == "engine")
     assert one.run.planned >= one.run.requests == len(samples(one.folder / "out")) > 20
+
+
+@pytest.mark.e2e
+def test_another_host_on_the_web_page_ends_the_run_and_gets_no_packet(broken: dict[str, Broken]) -> None:
+    assert broken["retargeted"].code == EXIT_REFUSED, broken["retargeted"].err
+    assert "not the target" in broken["retargeted"].err
 
 
 @pytest.mark.e2e
