@@ -11,7 +11,9 @@ from replay.cli.output import progress, stdout
 from replay.errors import ReplayError
 
 if TYPE_CHECKING:
-    from replay.formats.intake import Client, Intake
+    from collections.abc import Sequence
+
+    from replay.formats.intake import Client, Intake, Source
 
 _SHOWN = 20
 
@@ -99,6 +101,7 @@ def register(app: typer.Typer) -> None:
         rules = load_policy(policy)
         key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())
         sources = open_sources(form, paths, log_format)
+        _print_log_formats(sources)
         folder = named(output, "captures")
         refuse_tracked(folder)
         client, by = _clients(session_by)
@@ -131,6 +134,14 @@ def _clients(session_by: str) -> tuple[Client, str]:
     if session_by == "page":
         return "page", "connection"
     return "connection", session_by
+
+
+def _print_log_formats(sources: Sequence[Source]) -> None:
+    for source in sources:
+        known = getattr(source.recording, "format", None)
+        if known is not None:
+            untimed = "" if known.is_timed else "; it tells no durations, so there will be no baseline"
+            progress(f"{source.path}: read as {known.name} ({known.what}){untimed}")
 
 
 def _print(folder: Path, result: Intake) -> None:

@@ -10,6 +10,7 @@ from replay.errors import InputError, ReplayError
 from replay.formats.log_entry import EntryReader, LogEntry, NotARequestError
 from replay.formats.log_json import JsonReader, field_map
 from replay.formats.log_template import Template, template
+from replay.formats.log_timers import TIMED
 
 DETECTION_LINES = 200
 
@@ -31,6 +32,16 @@ class LogFormat:
     """How a line begins that names the columns."""
     loose: bool = False
     """It reads over what it does not know, so it is taken only where the others read less than half as much."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What its fields are."""
+        return frozenset(self.places or template(self.template).roles)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it tells how long a request took."""
+        return bool(TIMED & self.roles) or {"time", "start"} <= self.roles
 
     def reader(self, name: str) -> LineReader:
         """A reader whose connections begin with ``name``."""

@@ -93,3 +93,21 @@ def test_wrong_usage_is_one_line_and_writes_nothing(
     assert complaint in printed
     assert printed.count("\n") == 1
     assert list(empty.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ("", "read as combined (nginx's and Apache's combined); it tells no durations"),
+        (" 0.250", "read as nginx-timed"),
+    ],
+)
+def test_an_import_says_how_it_reads_a_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tail: str, said: str
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(f'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "Agent"{tail}\n')
+
+    assert ended("import", "log", log, "-o", tmp_path / "capture") == 0
+    assert said in capsys.readouterr().err
+    assert ended("baseline", tmp_path / "capture", "-o", tmp_path / "run") == (0 if tail else 5)

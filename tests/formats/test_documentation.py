@@ -13,9 +13,7 @@ from replay.formats.export_gor import write_gor
 from replay.formats.export_har import write_har
 from replay.formats.gor import open_gor
 from replay.formats.har import open_har
-from replay.formats.log_formats import FORMATS, LogFormat, chosen
-from replay.formats.log_template import template
-from replay.formats.log_timers import TIMED
+from replay.formats.log_formats import FORMATS, chosen
 from replay.formats.recording import Opener
 from tests.factories import MS, exchange
 from tests.formats.round_trips import Writer, service_time_ns, there_and_back
@@ -124,8 +122,7 @@ def round_trips(folder: Path) -> str:
 def log_formats() -> str:
     lines = [row("name", "written by", "time is", "latency", "host", "headers"), row(*["---"] * 6)]
     for known in FORMATS:
-        roles = roles_of(known)
-        timed = bool(TIMED & roles) or {"time", "start"} <= roles
+        roles, timed = known.roles, known.is_timed
         upstream = bool({"upstream_s", "part_s"} & roles)
         headers = sorted(role.partition(":")[2] for role in roles if role.startswith("header:"))
         lines.append(
@@ -144,10 +141,6 @@ def log_formats() -> str:
 @pytest.mark.parametrize("text", re.findall(r"--log-format '([^']+)'", PAGE.read_text()))
 def test_every_format_that_the_page_writes_is_one(text: str) -> None:
     assert chosen(text).reader("l0")
-
-
-def roles_of(known: LogFormat) -> set[str]:
-    return set(known.places) if known.places else set(template(known.template).roles)
 
 
 def test_the_page_s_tables_are_what_the_code_does(tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
