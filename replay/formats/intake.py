@@ -100,10 +100,12 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
         IncompleteError: the disk did not take them all.
     """
     result = Intake()
-    for item in _items(sources, result, client):
+    withheld = Counter(cleaner.counts)
+    for source, item in _items(sources, result, client):
         exchange = cleaner.clean(item)
         if exchange is None:
-            result.leave_out(WITHHELD, item.id)
+            number = item.id.rpartition("-")[2]
+            result.leave_out(_reason(withheld, cleaner), f"{source.path}: entry {number}")
             continue
         writer.write(exchange)
         result.sessions.add(exchange.session)
@@ -121,14 +123,22 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
     return result
 
 
-def _items(sources: Sequence[Source], result: Intake, client: Client) -> Iterator[RawExchange]:
+def _reason(before: Counter[str], cleaner: Cleaner) -> str:
+    """Why the sanitiser has just withheld an exchange, as it counts it: ``withheld:gate``."""
+    now = Counter({name: count for name, count in cleaner.counts.items() if name.startswith(WITHHELD)})
+    reasons = [name for name, count in now.items() if count > before[name]]
+    before.update(reasons)
+    return reasons[0] if reasons else WITHHELD
+
+
+def _items(sources: Sequence[Source], result: Intake, client: Client) -> Iterator[tuple[Source, RawExchange]]:
     for source in sources:
         for item in source.recording:
             result.seen += 1
             if isinstance(item, LeftOut):
                 result.leave_out(item.reason, f"{source.path}: {item.place} ({item.why})")
             else:
-                yield item if client == "connection" else _of_client(item, client)
+                yield source, item if client == "connection" else _of_client(item, client)
 
 
 def _of_client(raw: RawExchange, client: Client) -> RawExchange:

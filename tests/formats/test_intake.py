@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,10 +39,11 @@ class Cleaner:
 
     kept: str = ""
     withhold: str = ""
-    counts: Mapping[str, int] = field(default_factory=lambda: {"veto": 2, "opaque": 0})
+    counts: Counter[str] = field(default_factory=lambda: Counter({"veto": 2, "opaque": 0}))
 
     def clean(self, exchange: RawExchange) -> Exchange | None:
         if exchange.id == self.withhold:
+            self.counts["withheld:gate"] += 1
             return None
         host = exchange.request.host if exchange.request.host == self.kept else "h"
         return Exchange(
@@ -85,10 +87,13 @@ def test_a_file_a_page_or_a_connection_stands_for_a_user(tmp_path: Path, client:
 def test_what_is_left_out_is_counted_with_its_place(tmp_path: Path) -> None:
     left = LeftOut("entry 3", "damaged", "its URL names no host")
 
-    result = take(tmp_path, source(raw("a"), left, raw("b")), cleaner=Cleaner(withhold="b"))
+    result = take(tmp_path, source(raw("a"), left, raw("har0-7")), cleaner=Cleaner(withhold="har0-7"))
 
     assert (result.seen, result.written) == (3, 1)
-    assert result.left_out == {"damaged": ["some.har: entry 3 (its URL names no host)"], "withheld": ["b"]}
+    assert result.left_out == {
+        "damaged": ["some.har: entry 3 (its URL names no host)"],
+        "withheld:gate": ["some.har: entry 7"],
+    }
 
 
 def test_the_capture_starts_with_the_earliest_of_its_recordings() -> None:

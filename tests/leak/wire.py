@@ -81,9 +81,11 @@ def serving(planted: Sequence[Plant]) -> Iterator[Service]:
     with Service(planted) as service:
         thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield service
-        service.shutdown()
-        thread.join()
+        try:
+            yield service
+        finally:
+            service.shutdown()
+            thread.join()
 
 
 def send_http1(port: int, planted: Sequence[Plant], connections: int = 6) -> None:
