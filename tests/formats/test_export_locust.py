@@ -127,7 +127,7 @@ def test_locust_runs_the_file_against_staging(tmp_path: Path, staging: tuple[str
         exchange("/gone", route="GET /gone", at_ms=200),
         exchange("/write", method="POST", at_ms=300),
         exchange("/elsewhere", host="cdn.example", at_ms=400),
-        exchange("/z", route="GET /z", at_ms=1500),
+        exchange("/z", route="GET /z", at_ms=600),
     )
 
     ended = run(tmp_path, source, host)
