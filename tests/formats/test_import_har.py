@@ -54,7 +54,8 @@ def values(path: Path) -> Iterator[str]:
                 found += re.split(r"[;=\s]+", value.decode("utf-8", "replace"))
         for value in found:
             if (
-                len(value) >= 10
+                " " not in value  # a browser's own name is reduced, not replaced
+                and len(value) >= 10
                 and len(re.findall(r"[0-9]", value)) >= 4
                 and len(re.findall(r"[A-Za-z]", value)) >= 4
             ):
