@@ -93,6 +93,9 @@ def test_traffic_passes_unchanged_and_is_recorded_without_a_planted_value(
     with socket.create_connection(("127.0.0.1", port)) as client:  # gone in the middle of its upload
         client.sendall(b"POST /search HTTP/1.1\r\nHost: birdsong\r\nContent-Length: 100000\r\n\r\nQanarywerth")
         time.sleep(0.2)
+    with socket.create_connection(("127.0.0.1", port)) as client:  # gone in the middle of its download
+        client.sendall(b"GET /catalogue?mb=50 HTTP/1.1\r\nHost: birdsong\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
     time.sleep(0.2)
     exit_code = running.stop()
 
@@ -105,7 +108,7 @@ def test_traffic_passes_unchanged_and_is_recorded_without_a_planted_value(
     found = by_route(list(reader))
     assert reader.notes == []
     assert reader.manifest.complete
-    assert (reader.manifest.seen, reader.manifest.dropped) == (7, {})
+    assert (reader.manifest.seen, reader.manifest.dropped) == (8, {})
     assert reader.manifest.origins[0].port == service.server_address[1]
     assert [exchange.bytes_in for exchange in found["GET /items"]] == [2_000_000, 5_000_000]
     assert sorted((exchange.error, exchange.bytes_out) for exchange in found["POST /search"]) == [
@@ -113,6 +116,7 @@ def test_traffic_passes_unchanged_and_is_recorded_without_a_planted_value(
         ("client", 11),
     ]
     assert [exchange.error for exchange in found["GET /reset"]] == ["reset"]
+    assert [(exchange.error, exchange.response) for exchange in found["GET /catalogue"]] == [("client", None)]
     assert all((exchange.service_time_ns or 0) > 0 for exchange in found["GET /items"])
     files = everything(tmp_path)
     assert {"manifest.json", "segment-000000.jsonl.zst", "capture-0.out", "capture-0.err"} <= set(files)
