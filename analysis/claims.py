@@ -16,6 +16,7 @@ from analysis.compare import Comparison, ErrorRow, QuantileRow, RouteComparison
 from analysis.drift import is_material
 from analysis.gate_file import Budget, Gate, Slo
 from analysis.interval import Difference, limit, share_limit
+from analysis.reference import miss_difference
 from analysis.rows import change
 from analysis.variance import t_critical
 from analysis.verdict import Claim, State
@@ -44,14 +45,26 @@ def gated_routes(comparison: Comparison, gate: Gate) -> list[str]:
     """The routes that the gate names, or else the busiest of the baseline that were replayed."""
     if gate.routes:
         return list(gate.routes)
-    total = comparison.baseline.n or 1
-    busy = [name for name in comparison.judged if comparison.baseline.routes[name].n >= MIN_SHARE * total]
-    return busy[: gate.max_routes]
+    return [name for name in _busy(comparison) if name in comparison.judged][: gate.max_routes]
 
 
-def claims(comparison: Comparison, gate: Gate) -> list[Candidacy]:
-    """Every claim of the gate: latency and errors of each gated route and of the total, SLOs and budgets."""
+def _busy(comparison: Comparison) -> list[str]:
+    """The routes of both runs that carry a share worth gating, the busiest first."""
+    least = MIN_SHARE * comparison.baseline.n
+    return [name for name in comparison.routes if comparison.baseline.routes[name].n >= least]
+
+
+def claims(comparison: Comparison, gate: Gate, reference: Comparison | None = None) -> list[Candidacy]:
+    """Every claim of the gate: latency and errors of each gated route and of the total, SLOs and budgets.
+
+    Args:
+        comparison: what the gate judges by.
+        reference: candidate against the reference run, where there is one: misses are judged against it.
+    """
     found: list[Candidacy] = []
+    if reference:
+        asked = gate.routes or _busy(reference)
+        found += [_misses(reference.routes[name], gate) for name in asked if name in reference.routes]
     for name in gated_routes(comparison, gate):
         why = unjudged(comparison, gate, name)
         if why:
@@ -76,7 +89,7 @@ def unjudged(comparison: Comparison, gate: Gate, route: str) -> str:
     if route not in comparison.routes:
         return "it was not replayed"
     share = comparison.candidate.routes[route].miss_share
-    if share > gate.max_miss:
+    if route not in comparison.judged:
         return (
             f"{percent(share)} of its answers were of another status class than recorded "
             f"(at most {percent(gate.max_miss)})"
@@ -190,6 +203,32 @@ def _errors(route: str, row: ErrorRow, worst: str, gate: Gate) -> Candidacy:
         cause=worst,
     )
     return Candidacy(claim, row.difference, margin, is_required=True)
+
+
+def _misses(route: RouteComparison, gate: Gate) -> Candidacy:
+    """Answers of another status class than recorded, beyond those that the reference gave too."""
+    difference = miss_difference(route.baseline, route.candidate)
+    before, after = route.baseline.miss_share, route.candidate.miss_share
+    lower, upper = difference.lower_at(gate.alpha), difference.upper_at(gate.alpha)
+    claim = Claim(
+        kind="misses",
+        route=route.route,
+        quantile=None,
+        state=State.OPEN,
+        sentence=(
+            f"{route.route} answered otherwise than recorded in {percent(after)} of requests, the reference in "
+            f"{percent(before)}: {points(lower)} … {points(upper)}, margin {points(gate.max_miss)}"
+        ),
+        baseline=before,
+        candidate=after,
+        change=difference.estimate,
+        lower=lower,
+        upper=upper,
+        margin=gate.max_miss,
+        n=round(route.candidate.n),
+        p_worse=difference.p_above(gate.max_miss),
+    )
+    return Candidacy(claim, difference, gate.max_miss, is_required=True)
 
 
 def _worst_class(route: RouteComparison) -> str:

@@ -7,16 +7,16 @@ it means for a release.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from analysis.drift import drift_of
-from analysis.histogram import Floats, Histogram, merged
+from analysis.histogram import Histogram, merged
 from analysis.interval import (
     Difference,
     Proportion,
     paired,
-    proportion,
     share_difference,
     unpaired,
 )
@@ -25,7 +25,6 @@ from analysis.tally import (
     BROKEN,
     CEILING,
     CONNECT,
-    COUNTED,
     ERRORS,
     SERVER,
     TIMEOUT,
@@ -33,6 +32,7 @@ from analysis.tally import (
     Tally,
     Window,
     route_tally,
+    share_of,
     tally,
 )
 from analysis.variance import NU, QuantileEstimate, estimate_quantile
@@ -125,6 +125,7 @@ def compare(
     quantiles: Sequence[float] = QUANTILES,
     run_noise: float = 0.03,
     max_miss: float = 0.02,
+    usual_misses: Mapping[str, float] = MappingProxyType({}),
 ) -> Comparison:
     """Compare ``candidate`` with ``baseline``.
 
@@ -133,6 +134,7 @@ def compare(
         quantiles: those to compare.
         run_noise: relative spread between two runs of one build, assumed or learned.
         max_miss: routes with a larger share of misses are left out of the total and of the judged share.
+        usual_misses: share of misses per route that a reference run had too; so many more are allowed.
 
     Raises:
         ArtefactError: the runs cannot be compared, or one of them has no whole slice.
@@ -146,6 +148,7 @@ def compare(
         quantiles=quantiles,
         run_noise=run_noise,
         max_miss=max_miss,
+        usual_misses=usual_misses,
     )
 
 
@@ -157,13 +160,16 @@ def compare_tallies(
     quantiles: Sequence[float] = QUANTILES,
     run_noise: float = 0.03,
     max_miss: float = 0.02,
+    usual_misses: Mapping[str, float] = MappingProxyType({}),
 ) -> Comparison:
     """Compare two counted runs; see ``compare``."""
     noise = run_noise * math.sqrt(2)
     common = [name for name, part in a.routes.items() if name in b.routes and part.n and b.routes[name].n]
     common.sort(key=lambda name: (-a.routes[name].n, name))
     routes = {name: _compare_route(a.routes[name], b.routes[name], quantiles, noise, is_paired) for name in common}
-    judged = [name for name in common if b.routes[name].miss_share <= max_miss]
+    # What a run of another build missed too is a fault of the data, not of this build; production never misses.
+    usual = {name: max(usual_misses.get(name, 0.0), a.routes[name].miss_share) for name in common}
+    judged = [name for name in common if b.routes[name].miss_share <= max_miss + usual[name]]
     total_a, total_b = _standardised(a, b, judged)
     return Comparison(
         baseline=a,
@@ -262,18 +268,8 @@ def _is_smooth(estimate: QuantileEstimate) -> bool:
 
 
 def _errors(name: str, a: RouteTally, b: RouteTally, classes: tuple[int, ...]) -> ErrorRow:
-    of_a, of_b = (_proportion(route, classes) for route in (a, b))
+    of_a, of_b = (share_of(route, classes) for route in (a, b))
     return ErrorRow(name, of_a, of_b, share_difference(of_a, of_b))
-
-
-def _proportion(route: RouteTally, classes: tuple[int, ...]) -> Proportion:
-    return proportion(_per_slice(route.outcomes, classes), _per_slice(route.outcomes, COUNTED))
-
-
-def _per_slice(outcomes: Histogram, classes: Sequence[int]) -> Floats:
-    weights = outcomes.by_cell() * 0
-    weights[list(classes)] = 1
-    return outcomes.by_slice(weights)
 
 
 def _standardised(a: Tally, b: Tally, judged: Sequence[str]) -> tuple[RouteTally | None, RouteTally | None]:

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.compare import Comparison, RouteComparison
 from analysis.histogram import BUCKETS, Floats, Histogram, merged, values_of
 from analysis.rows import route_rows, run_row
-from analysis.tally import COUNTED, ERRORS, Tally
+from analysis.tally import COUNTED, ERRORS, Tally, per_slice
 from analysis.variance import quantile_function
 from analysis.verdict import RouteRow, RunRow
 
@@ -102,8 +102,8 @@ def _timeline(name: str, run: Tally) -> Timeline:
         return series[:used].reshape(points, stretch).sum(axis=1)
 
     outcomes = [route.outcomes for route in run.routes.values()]
-    counted = summed(sum((_chosen(part, COUNTED) for part in outcomes), np.zeros(run.window.slices)))
-    errors = summed(sum((_chosen(part, ERRORS) for part in outcomes), np.zeros(run.window.slices)))
+    counted = summed(sum((per_slice(part, COUNTED) for part in outcomes), np.zeros(run.window.slices)))
+    errors = summed(sum((per_slice(part, ERRORS) for part in outcomes), np.zeros(run.window.slices)))
     responses = [route.response for route in run.routes.values() if route.response.n]
     nothing: list[float | None] = [None] * points
     p50, p95 = _course(merged(responses), stretch, points, (0.5, 0.95)) if responses else (nothing, nothing)
@@ -118,12 +118,6 @@ def _timeline(name: str, run: Tally) -> Timeline:
         lag_p99_ms=lag,
         error_share=_rounded(errors / np.maximum(counted, 1)),
     )
-
-
-def _chosen(outcomes: Histogram, classes: tuple[int, ...]) -> Floats:
-    weights = np.zeros(outcomes.cells)
-    weights[list(classes)] = 1
-    return outcomes.by_slice(weights)
 
 
 def _course(

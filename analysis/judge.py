@@ -18,6 +18,7 @@ from analysis.claims import Candidacy, advice, claims, gated_routes, unjudged
 from analysis.compare import TOTAL, Comparison
 from analysis.gate_file import Gate
 from analysis.multiplicity import benjamini_hochberg, holm
+from analysis.reference import calibrated
 from analysis.rows import change, route_rows, run_row
 from analysis.tally import CONNECT
 from analysis.validity import GENERATOR_STATE, check_run
@@ -28,10 +29,23 @@ BREAKDOWN_SHARE = 0.5
 """A build that refuses more connections than this broke down, whatever else is known."""
 
 
-def judge(comparison: Comparison, gate: Gate) -> Verdict:
-    """The verdict on the candidate, with every reason and all its evidence."""
+def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = None) -> Verdict:
+    """The verdict on the candidate, with every reason and all its evidence.
+
+    Args:
+        comparison: candidate against baseline.
+        reference: candidate against the last good build, where there is one; ``gate.gate_on`` says which of the two
+            decides about latency and errors. What was reached is always a share of the baseline.
+
+    Raises:
+        ValueError: the gate is to judge by a reference, and there is none.
+    """
+    if gate.gate_on == "reference" and reference is None:
+        raise ValueError("the gate judges by a reference (gate_on), and none was given. Name one with --reference.")
+    decides = reference if reference and gate.gate_on == "reference" else comparison
     checks = check_run(comparison, gate)
-    settled = settle(claims(comparison, gate), gate.alpha)
+    replayed = reference or (None if comparison.baseline.run.is_production else comparison)
+    settled = settle(claims(decides, gate, replayed), gate.alpha)
     reached = _reached(comparison, gate)
     faults = [check.sentence for check in checks if check.state == "fault"]
     doubts = [check.sentence for check in checks if check.state == "doubt"]
@@ -58,7 +72,7 @@ def judge(comparison: Comparison, gate: Gate) -> Verdict:
         word, reasons = Word.READY, [_holds(settled)]
 
     detectable = _detectable(settled)
-    assumptions = _assumptions(comparison, gate)
+    assumptions = _assumptions(decides, gate, reference is not None)
     return Verdict(
         format=VERDICT_FORMAT,
         verdict=word,
@@ -68,17 +82,19 @@ def judge(comparison: Comparison, gate: Gate) -> Verdict:
         assumptions=assumptions,
         checks=[*checks, reached],
         claims=[c.claim for c in settled],
-        watch=_watch(comparison, gate),
-        routes=route_rows(comparison, gate.alpha, set(gated_routes(comparison, gate))),
+        watch=_watch(decides, gate),
+        routes=route_rows(decides, gate.alpha, set(gated_routes(decides, gate))),
         unreached=_unreached(comparison, gate),
         judged_share=comparison.judged_share,
         mix_distance=comparison.mix_distance,
-        is_paired=comparison.is_paired,
+        is_paired=decides.is_paired,
         run_noise=comparison.noise,
         detectable=detectable,
-        baseline=run_row(comparison.baseline),
+        baseline=run_row(decides.baseline),
         candidate=run_row(comparison.candidate),
         gate=gate,
+        reference=run_row(reference.baseline) if reference else None,
+        calibrated=calibrated(comparison, reference, gate.alpha) if reference else [],
     )
 
 
@@ -188,8 +204,10 @@ def _headline(word: Word, reasons: Sequence[str], detectable: float | None, nois
     return " ".join(parts)
 
 
-def _assumptions(comparison: Comparison, gate: Gate) -> list[str]:
+def _assumptions(comparison: Comparison, gate: Gate, has_reference: bool) -> list[str]:
     found: list[str] = []
+    if has_reference:
+        found.append(f"The {gate.gate_on} decides about latency and errors, the reference about misses.")
     if comparison.noise:
         found.append(
             f"Run-to-run noise of {percent(comparison.noise)} is assumed and widens every interval, since fewer than "

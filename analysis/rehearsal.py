@@ -8,13 +8,14 @@ from pathlib import Path
 from analysis.claims import gated_routes
 from analysis.compare import QUANTILES, Comparison, compare
 from analysis.evidence import Evidence, evidence
-from analysis.gate_file import Gate, check_routes
+from analysis.gate_file import Gate, GateFileError, check_routes
 from analysis.judge import judge
+from analysis.reference import check_reference, usual_misses
 from analysis.report.html import comparison_html, verdict_html
 from analysis.report.json_ import to_json
 from analysis.report.junit import to_junit
 from analysis.report.markdown import to_markdown
-from analysis.samples import read_run
+from analysis.samples import Run, read_run
 from analysis.verdict import Verdict
 
 
@@ -27,28 +28,46 @@ class Rehearsal:
     evidence: Evidence
 
 
-def rehearse(baseline: Path, candidate: Path, gate: Gate, where: str = "the gate") -> Rehearsal:
+def rehearse(
+    baseline: Path, candidate: Path, gate: Gate, where: str = "the gate", reference: Path | None = None
+) -> Rehearsal:
     """Compare and judge two run folders.
 
     Args:
         where: the gate's name in messages.
+        reference: a run of the last good build with the candidate's plan and scale.
 
     Raises:
-        ArtefactError: a run cannot be read, or the two cannot be compared.
-        GateFileError: the gate names a route that the baseline does not have.
+        ArtefactError: a run cannot be read, or two of them cannot be compared.
+        GateFileError: the gate names a route that the baseline does not have, or a reference that is not given.
     """
-    quantiles = sorted({*QUANTILES, *gate.quantiles, *(slo.quantile for slo in gate.slos)})
-    comparison = compare(
-        read_run(baseline),
-        read_run(candidate),
+    if gate.gate_on == "reference" and reference is None:
+        raise GateFileError(f"{where}: gate_on is 'reference', and none was given. Name a run with --reference.")
+    mine = read_run(candidate)
+    calibrating: Comparison | None = None
+    usual: dict[str, float] = {}
+    if reference is not None:
+        good = read_run(reference)
+        check_reference(good, mine)
+        calibrating = _compare(good, mine, gate, {})
+        usual = usual_misses(calibrating.baseline.routes)
+    comparison = _compare(read_run(baseline), mine, gate, usual)
+    check_routes(gate, list(comparison.baseline.routes), where)
+    shown = calibrating if calibrating and gate.gate_on == "reference" else comparison
+    drawn = evidence(shown, gate.alpha, gated_routes(shown, gate))
+    return Rehearsal(comparison, judge(comparison, gate, calibrating), drawn)
+
+
+def _compare(baseline: Run, candidate: Run, gate: Gate, usual: dict[str, float]) -> Comparison:
+    return compare(
+        baseline,
+        candidate,
         slice_s=gate.slice_s,
-        quantiles=quantiles,
+        quantiles=sorted({*QUANTILES, *gate.quantiles, *(slo.quantile for slo in gate.slos)}),
         run_noise=gate.assumed_run_noise,
         max_miss=gate.max_miss,
+        usual_misses=usual,
     )
-    check_routes(gate, list(comparison.baseline.routes), where)
-    gated = gated_routes(comparison, gate)
-    return Rehearsal(comparison, judge(comparison, gate), evidence(comparison, gate.alpha, gated))
 
 
 def reports(rehearsal: Rehearsal) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from analysis.histogram import BUCKETS, Floats, Histogram, Integers, SliceCounter, cells_of
+from analysis.interval import Proportion, proportion
 from analysis.samples import Run
 
 OUTCOMES = (
@@ -159,6 +161,18 @@ def route_tally(
 ) -> RouteTally:
     """One route from its histograms."""
     return RouteTally(route, response, service, failed, outcomes, outcomes.by_cell())
+
+
+def per_slice(outcomes: Histogram, classes: Sequence[int]) -> Floats:
+    """How many requests became one of ``classes``, per slice."""
+    weights = np.zeros(outcomes.cells)
+    weights[list(classes)] = 1
+    return outcomes.by_slice(weights)
+
+
+def share_of(route: RouteTally, classes: Sequence[int]) -> Proportion:
+    """The share of requests that became one of ``classes``, with what their dependence costs."""
+    return proportion(per_slice(route.outcomes, classes), per_slice(route.outcomes, COUNTED))
 
 
 class _Names:

@@ -158,6 +158,24 @@ class RunRow(msgspec.Struct, frozen=True):
     preflight: str = "passed"
 
 
+class CalibratedRow(msgspec.Struct, frozen=True):
+    """One quantile of one route in three runs; milliseconds."""
+
+    route: str
+    quantile: float
+    production_ms: float
+    reference_ms: float
+    candidate_ms: float
+    change: float
+    """Candidate against reference, ratio less one."""
+    lower: float | None
+    upper: float | None
+    projected_ms: float
+    """Production's latency if production changed as staging did."""
+    projected_lower_ms: float | None
+    projected_upper_ms: float | None
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """The whole judgement."""
 
@@ -186,3 +204,7 @@ class Verdict(msgspec.Struct, frozen=True):
     candidate: RunRow
     gate: Gate
     """The gate's settings, as used."""
+    reference: RunRow | None = None
+    """The last good build, where one was given."""
+    calibrated: list[CalibratedRow] = []
+    """Production, reference and candidate beside each other."""

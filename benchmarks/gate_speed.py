@@ -116,7 +116,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 3_000_000, 10_000_000])
     parser.add_argument("--routes", type=int, default=100)
     asked = parser.parse_args()
-    print(f"{'rows a run':>12s}{'gate, s':>10s}{'CPU s':>10s}{'peak MiB':>10s}{'counting M/s':>14s}{'pandas M/s':>12s}")
+    print(
+        f"{'rows a run':>12s}{'gate, s':>10s}{'CPU s':>10s}{'peak MiB':>10s}{'counting M/s':>14s}{'pandas M/s':>12s}"
+    )
     for rows in asked.rows:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)

@@ -8,6 +8,8 @@ from analysis.report.order import MARKS, STATE_WORDS
 from analysis.verdict import Claim
 from analysis.words import between, milliseconds, percent, points, quantile, signed
 
+_SHARES = {"errors", "misses"}
+
 
 def what(claim: Claim) -> str:
     """'p95', 'p95 limit', 'errors' or 'error budget'."""
@@ -51,7 +53,7 @@ def margin(claim: Claim) -> str:
         return ""
     if claim.kind == "latency":
         return signed(claim.margin)
-    return points(claim.margin) if claim.kind == "errors" else _value(claim, claim.margin)
+    return points(claim.margin) if claim.kind in _SHARES else _value(claim, claim.margin)
 
 
 def _value(claim: Claim, value: float) -> str:
@@ -59,7 +61,7 @@ def _value(claim: Claim, value: float) -> str:
 
 
 def _bound(claim: Claim, value: float) -> str:
-    return points(value) if claim.kind == "errors" else _value(claim, value)
+    return points(value) if claim.kind in _SHARES else _value(claim, value)
 
 
 FILTERS: dict[str, Callable[..., str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,8 @@ Examples:
 
   replay gate friday build-417 --gate gate.toml -o reports/build-417 --json | jq .headline
 
+  replay gate friday build-417 --reference build-416 -o reports/build-417
+
   replay gate friday --init -o gate.toml
 """
 
@@ -46,6 +49,10 @@ def register(app: typer.Typer) -> None:
             Path | None,
             typer.Option("--gate", metavar="FILE", help="Gate file; ./gate.toml is used if it is there."),
         ] = None,
+        reference: Annotated[
+            str | None,
+            typer.Option(metavar="RUN", help="A run of the last good build, of the same plan and scale."),
+        ] = None,
         init: Annotated[
             bool, typer.Option("--init", help="Write a gate file from BASELINE, with its reasons, to -o FILE.")
         ] = False,
@@ -57,10 +64,20 @@ def register(app: typer.Typer) -> None:
             raise ReplayError("gate: no CANDIDATE. Name the run of the build as second argument.")
         if output is None:
             raise ReplayError("gate: no output folder. Name a new one with -o DIR.")
-        return _judge(named(baseline, "runs"), named(candidate, "runs"), output, gate_file, as_json=as_json)
+        runs = _Runs(
+            named(baseline, "runs"), named(candidate, "runs"), named(reference, "runs") if reference else None
+        )
+        return _judge(runs, output, gate_file, as_json=as_json)
 
 
-def _judge(baseline: Path, candidate: Path, output: Path, gate_file: Path | None, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    baseline: Path
+    candidate: Path
+    reference: Path | None
+
+
+def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) -> int:
     from analysis.gate_file import GateFileError
     from analysis.rehearsal import rehearse, reports
     from analysis.report.terminal import render
@@ -70,7 +87,7 @@ def _judge(baseline: Path, candidate: Path, output: Path, gate_file: Path | None
         raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
     try:
         gate, where = _gate(gate_file)
-        rehearsal = rehearse(baseline, candidate, gate, where)
+        rehearsal = rehearse(runs.baseline, runs.candidate, gate, where, runs.reference)
         files = reports(rehearsal)
     except GateFileError as error:
         raise ReplayError(str(error)) from None
