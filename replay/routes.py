@@ -91,6 +91,12 @@ def interface_words() -> frozenset[str]:
     return word_set(resources.files("replay.sanitize").joinpath("words.txt").read_text("utf-8"))
 
 
+def is_word(word: str) -> bool:
+    """Whether a lower-case word, or its singular, is in the built-in list."""
+    known = interface_words()
+    return word in known or (len(word) > 3 and word.endswith("s") and word[:-1] in known)
+
+
 @lru_cache(maxsize=20_000)
 def kind_of(segment: str) -> str:
     """The kind of a raw path segment: ``int``, ``uuid``, ``hex``, ``slug``, ``token`` … or ``text``."""
@@ -105,15 +111,14 @@ def is_literal(segment: str) -> bool:
         return True
     if len(segment) > 40 or not segment.isascii():
         return False
-    words = interface_words()
-    if segment.lower() in words:
+    if is_word(segment.lower()):
         return True
     parts = [
         part.lower()
         for run in _SEPARATED.split(segment)
-        for part in ([run] if run.lower() in words else _PARTS.findall(run))
+        for part in ([run] if is_word(run.lower()) else _PARTS.findall(run))
     ]
-    return 0 < len(parts) <= _MOST_PARTS and all(part in words for part in parts)
+    return 0 < len(parts) <= _MOST_PARTS and all(map(is_word, parts))
 
 
 class Routes:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from replay.routes import interface_words, word_set
-from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES, is_word
+from replay.routes import interface_words, is_word, word_set
+from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
 from replay.sanitize.walkers import header_names, markup
 
 SHORTEST_TOKEN = 6

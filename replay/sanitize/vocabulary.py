@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from replay.routes import interface_words, word_set
+from replay.routes import is_word, word_set
 
 LONGEST_NAME = 64
 _MOST_DIGITS = 3
@@ -50,12 +50,6 @@ _RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
 def parts(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case: ``orderId`` → ``order``, ``id``; digits are parts of their own."""
     return tuple(part.lower() for part in _PARTS.findall(name))
-
-
-def is_word(word: str) -> bool:
-    """Whether a lower-case word, or its singular, is in the built-in list."""
-    known = interface_words()
-    return word in known or (len(word) > 3 and word.endswith("s") and word[:-1] in known)
 
 
 @lru_cache(maxsize=20_000)

@@ -16,7 +16,7 @@ from replay.sanitize.walkers.markup import Markup
 from replay.sanitize.walkers.multipart import Multipart
 from replay.sanitize.walkers.urls import Urls
 
-LONGEST_TEXT_BYTES = 2 << 20
+LONGEST_TEXT_BYTES = 1 << 20
 """Longer bodies are sealed: what takes a person's minutes to read is no request that a replay depends on."""
 _SCRIPTS = frozenset(
     {"text/css", "text/javascript", "application/javascript", "application/x-javascript", "application/ecmascript"}
