@@ -60,11 +60,11 @@ class Timing:
         )
 
 
-HEADER = f"{'':<46} {'requests':>9} {'lag p50':>8} {'p99':>8} {'p99.9 ms':>8} {'early':>6} {'drift µs/s':>9} {'order':>6} {'KS':>6}"
+HEADER = " " * 46 + "  requests  lag p50      p99 p99.9 ms  early drift µs/s  order     KS"
 
 
 def compare(name: str, due: np.ndarray, arrivals: np.ndarray, lag_ns: np.ndarray | None) -> Timing:
-    """The figures of one trace. ``arrivals`` has a row a request: its number, and when it came on the trace's clock."""
+    """The figures of one trace; a row of ``arrivals`` is a request's number and when it came, on the trace's clock."""
     order = np.argsort(arrivals[:, 1], kind="stable")
     number, came = arrivals[order].T
     late = came - due[number]
