@@ -84,7 +84,7 @@ class Capture:
         self._outbox: Outbox | None = None
         self._control: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._budget = Budget()
+        self.budget = Budget()
         self._pending: dict[str, dict[str, Pending]] = {}  # client connection → flow → exchange
         self._opened: set[str] = set()  # upstream connections whose opening is attributed
         self._seen = 0
@@ -192,7 +192,7 @@ class Capture:
             pending.chunked = True
             flow.request.headers[TRANSFER_ENCODING] = b"chunked"
         if must_stream(flow.request):
-            pending.request_body = flow.request.stream = Tee(self._budget)
+            pending.request_body = flow.request.stream = Tee(self.budget)
 
     @_guarded
     def request(self, flow: Any) -> None:
@@ -210,7 +210,7 @@ class Capture:
         if pending:
             self._attribute_opening(pending)
             if must_stream(flow.response):
-                pending.response_body = flow.response.stream = Tee(self._budget)
+                pending.response_body = flow.response.stream = Tee(self.budget)
 
     @_guarded
     def response(self, flow: Any) -> None:

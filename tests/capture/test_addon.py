@@ -18,7 +18,7 @@ import pytest
 
 from replay.capture import addon
 from replay.capture.addon import Capture
-from replay.capture.bodies import CAP_BYTES
+from replay.capture.bodies import BUDGET_BYTES, CAP_BYTES
 from replay.capture.flows import error_class, must_stream
 from replay.capture.wire import COUNTERS, EXCHANGE, Counters, Fault, FrameReader, Word, words
 from replay.exchange import RawExchange
@@ -190,6 +190,26 @@ def test_an_error_is_recorded_by_its_class_without_a_response() -> None:
     [found] = run(act).exchanges
 
     assert (found.response, found.error, found.ended) == (None, "reset", 0)
+
+
+def test_a_stream_that_fails_gives_its_memory_back() -> None:
+    flow = http_flow()
+    flow.response.headers["content-length"] = "100000"
+    free: list[int] = []
+
+    def act(capture: Capture) -> None:
+        capture.requestheaders(flow)
+        capture.request(flow)
+        capture.responseheaders(flow)
+        flow.response.stream(b"x" * 1000)
+        free.append(capture.budget.free_bytes)
+        flow.error = mitm_flow.Error("server closed connection")
+        capture.error(flow)
+        free.append(capture.budget.free_bytes)
+
+    run(act)
+
+    assert free == [BUDGET_BYTES - 1000, BUDGET_BYTES]
 
 
 @pytest.mark.parametrize(
