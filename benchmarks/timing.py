@@ -64,7 +64,7 @@ HEADER = " " * 46 + "  requests  lag p50      p99 p99.9 ms  early drift µs/s  o
 
 
 def compare(name: str, due: np.ndarray, arrivals: np.ndarray, lag_ns: np.ndarray | None) -> Timing:
-    """The figures of one trace; a row of ``arrivals`` is a request's number and when it came, on the trace's clock."""
+    """The figures of one trace; a row of ``arrivals`` is a request's number and when it came on its clock."""
     order = np.argsort(arrivals[:, 1], kind="stable")
     number, came = arrivals[order].T
     late = came - due[number]

@@ -60,13 +60,13 @@ def register(app: typer.Typer) -> None:
         Only what --target names is contacted, only GET, HEAD and OPTIONS are sent unless --writes names the route,
         and production (the capture's origins) is refused. Anything after '--' goes to Locust's master.
 
-        Examples:
+        [bold]Examples[/bold]
 
-          replay run shop.plan --target http://127.0.0.1:8080 -o today
+            replay run shop.plan --target http://127.0.0.1:8080 -o today
 
-          replay run shop.plan --target https://staging.example --scale 2.5 --header Authorization=env:TOKEN -o x2
+            replay run shop.plan --target https://staging.example --scale 2.5 --header Authorization=env:TOKEN -o x2
 
-          replay run shop.plan --target shop.example=http://10.0.0.7 --writes 'POST /cart' --dry-run
+            replay run shop.plan --target shop.example=http://10.0.0.7 --writes 'POST /cart' --dry-run
         """
         from replay.cli.run_order import RunOptions, prepare
         from replay.cli.run_result import perform

@@ -78,7 +78,9 @@ def prepare(options: RunOptions) -> Order:
         ReplayError: an option is wrong; InputError: the plan is; RefusedError: a target is forbidden;
         IncompleteError: a target's name has no address.
     """
-    plan = open_plan(named(options.plan, "."))
+    folder = named(options.plan, ".")
+    with_suffix = folder.with_name(f"{folder.name}.plan")
+    plan = open_plan(with_suffix if not folder.exists() and with_suffix.exists() else folder)
     manifest = plan.manifest
     if options.mode not in _MODES:
         raise ReplayError(f"--mode {options.mode[:20]}: is none of {', '.join(_MODES)}.")
