@@ -21,8 +21,9 @@ from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
 
 DEPTH = 6
 """How deep strings within strings are looked into; what lies deeper is replaced as a whole."""
-CACHE_ENTRIES = 200_000
-CACHED_CHARACTERS = 256
+CACHE_ENTRIES = 100_000
+CACHED_CHARACTERS = 128
+"""Together at most some 50 MB."""
 _FREE_CHARACTERS = 40
 _DECODED_CHARACTERS = 16
 """Shorter runs are not looked into: too little to be base64 of a text."""
@@ -156,6 +157,8 @@ class Leaves:
             return self.shapes.iban(run)
         if size == 26 and kinds.ULID.fullmatch(run):
             return "0" + self.pseudonyms.drawn("ulid", run, "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 25)
+        if size == 32 and kinds.UUID.fullmatch(run):
+            return self.shapes.uuid(run)
         pieces = kinds.TRANSITIONS.findall(run)
         if (size >= 16 or (size >= 8 and len(pieces) > 2)) and kinds.HEX.fullmatch(run):
             return self.pseudonyms.hex(run)

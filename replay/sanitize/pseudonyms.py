@@ -26,6 +26,7 @@ from replay.sanitize.keys import Key
 LONGEST_DIGITS = 48
 """Longer digit runs are no numbers: they are mapped by BLAKE2b, digit for digit."""
 _RUNS = re.compile(r"[A-Za-z]+|[0-9]+")
+_MOST_DRAWS = 16
 _EDGES = (2**31, 2**53, 2**63, 2**64)
 # A byte of a keyed digest to a character of an alphabet. 256 is no multiple of most sizes: the first letters are up
 # to 1/9 more frequent, which tells nothing of the value.
@@ -126,13 +127,31 @@ class Pseudonyms:
         return image if run == lower else recased(image, run)
 
     def token(self, run: str) -> str:
-        """A long run of letters and digits of the same length, drawn from the alphabets that it used."""
-        return self.stream("token", run, len(run)).translate(_alphabet(_classes(run))).decode()
+        """A long run of letters and digits of the same length, drawn from the alphabets that it used, all of them."""
+        alphabet = _classes(run)
+        image = run
+        for draw in range(_MOST_DRAWS):
+            image = self.drawn(f"token{draw}", run, alphabet, len(run))
+            if _classes(image) == alphabet:
+                break
+        return image
 
     def hex(self, run: str) -> str:
-        """A hexadecimal run of the same length and case."""
-        lower = run.lower()
-        image = self.stream("hex", lower, (len(run) + 1) // 2).hex()[: len(run)]
+        """A hexadecimal run of the same length and case that holds letters and digits, as it did."""
+        lower = image = run.lower()
+        size = len(run)
+        if 16**size < 1 << 40:
+            number = int(lower, 16)
+            while True:  # cycle walking: a bijection of what looks hexadecimal
+                number = self._codes.encrypt(number, 16, size)
+                image = f"{number:0{size}x}"
+                if len(_RUNS.findall(image)) > 2:
+                    break
+        else:
+            for draw in range(_MOST_DRAWS):
+                image = self.stream(f"hex{draw}", lower, (size + 1) // 2).hex()[:size]
+                if not image.isdigit() and not image.isalpha():
+                    break
         return image if run == lower else image.upper()
 
     def drawn(self, label: str, value: str, alphabet: str, size: int) -> str:

@@ -10,7 +10,7 @@ from replay.exchange import RawExchange, RawPair
 from replay.sanitize.vocabulary import parts
 from replay.sanitize.walkers.cookies import cookies_of, given_of
 
-REMEMBERED = 100_000
+REMEMBERED = 50_000
 """Connections and cookies that are remembered; the oldest are forgotten first."""
 
 
@@ -40,7 +40,7 @@ class Sessions:
         sent = self._mark(cookies_of(raw.request.headers), raw.request.headers)
         given = self._mark(given_of(raw.response.headers), []) if raw.response is not None else None
         if sent is not None:
-            session = self._by_mark.get(sent) or self._adopted(connection) or self._pseudonym("mark " + sent)
+            session = self._by_mark.get(sent) or self._adopted(connection) or sent
             _remember(self._by_mark, sent, session)
             _remember(self._by_connection, connection, session)
             self._anonymous.pop(connection, None)
@@ -59,18 +59,19 @@ class Sessions:
         return self._anonymous.get(connection)
 
     def _mark(self, cookies: list[tuple[str, str]], headers: list[RawPair]) -> str | None:
+        """The pseudonym of what marks a session: no cookie is remembered as it was."""
         if self._by == "connection":
             return None
         if self._by.startswith("cookie:"):
             wanted = self._by[7:]
-            return next((f"{name}={value}" for name, value in cookies if name == wanted), None)
+            found = next((value for name, value in cookies if name == wanted), None)
+            return None if found is None else self._pseudonym(f"cookie {wanted}={found}")
         if self._by == "auto":
             best = max(cookies, key=lambda cookie: session_likeness(cookie[0]), default=None)
             if best is not None and session_likeness(best[0]) > 0:
-                return f"{best[0]}={best[1]}"
-        return next(
-            ("authorization " + v.decode("latin-1") for n, v in headers if n.lower() == b"authorization"), None
-        )
+                return self._pseudonym(f"cookie {best[0]}={best[1]}")
+        credentials = next((v.decode("latin-1") for n, v in headers if n.lower() == b"authorization"), None)
+        return None if credentials is None else self._pseudonym("authorization " + credentials)
 
 
 def session_likeness(name: str) -> int:

@@ -91,6 +91,11 @@ def test_a_uuid_keeps_version_variant_and_layout(raw: uuid.UUID, version: int) -
     assert MAP.text(str(original).upper()) == str(image).upper()
 
 
+@given(st.uuids(version=4))
+def test_a_uuid_joins_with_and_without_its_dashes(raw: uuid.UUID) -> None:
+    assert MAP.text(raw.hex) == MAP.text(str(raw)).replace("-", "")
+
+
 def test_version_7_uuids_keep_their_order() -> None:
     at = 1_790_000_000_000
     texts = [

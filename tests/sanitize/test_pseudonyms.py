@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -83,12 +84,21 @@ def test_codes_never_meet(codes: set[str]) -> None:
     assert len(set(map(MAP.code, codes))) == len(codes)
 
 
+@given(st.sets(st.from_regex(r"[0-9][a-f][0-9][a-f0-9]{5,6}", fullmatch=True), min_size=2, max_size=40))
+def test_short_hexadecimal_runs_never_meet_and_stay_such(runs: set[str]) -> None:
+    images = set(map(MAP.hex, runs))
+
+    assert len(images) == len(runs)
+    assert all(re.search("[0-9]", image) and re.search("[a-f]", image) for image in images)
+
+
 @given(st.text(string.ascii_letters + string.digits, min_size=16, max_size=80))
 def test_a_token_stays_in_its_alphabets(run: str) -> None:
     image = MAP.token(run)
 
     assert len(image) == len(run)
-    assert any(c.isdigit() for c in run) or not any(c.isdigit() for c in image)
+    for is_of_class in (str.isdigit, str.isupper, str.islower):
+        assert any(map(is_of_class, image)) == any(map(is_of_class, run))
 
 
 @given(st.text(st.characters(min_codepoint=0x80, exclude_categories=["Cs"]), min_size=1, max_size=20))

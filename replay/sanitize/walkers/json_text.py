@@ -13,7 +13,7 @@ from replay.sanitize.walk import Name, Walk
 _GUARDS = (")]}',\n", ")]}'\n", ")]}',", "while(1);", "for(;;);")
 _JSONP = re.compile(r"\s*+(?:/\*\*/)?+\s*+([A-Za-z_$][A-Za-z0-9_$.]{0,127}+)\s*+\(")
 _NUMBERS_CACHED = 200_000
-_REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]+)?")
+_REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]{1,3})?")
 _EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False, is_special=False)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote, unquote_plus
 
-from replay.routes import ENDINGS, Match
+from replay.routes import ENDINGS, Match, word_set
 from replay.sanitize.walk import Walk
 
+_SCHEMES = word_set("http https ws wss ftp ftps file s3 gs urn app mailto tel sms data blob about")
 _PATH_SAFE = "!$&'()*+,;=:@-._~[]"
 _QUERY_SAFE = "!$'()*,:@-._~/?[]"
 # RFC 3986, appendix B; every part is bounded by a character that it cannot hold.
@@ -117,7 +118,7 @@ class Urls:
 
     @staticmethod
     def _is_scheme(scheme: str) -> bool:
-        return scheme.lower() in {"http", "https", "ws", "wss", "ftp", "ftps", "file", "s3", "gs", "urn", "app"}
+        return scheme.lower() in _SCHEMES
 
 
 def _quoted(text: str, like: str) -> str:
