@@ -10,6 +10,7 @@ help:
 	@echo "make demo             the whole way on this machine, ends in READY"
 	@echo "make demo-regression  the same with a worse staging build, ends in NOT READY"
 	@echo "make test             lint, types, import rule and all tests"
+	@echo "make mutants          disable each rule of the sanitiser in turn: the leak test must notice"
 	@echo "make bench            benchmarks (print tables, assert nothing)"
 
 $(READY): requirements.txt pyproject.toml
@@ -43,6 +44,10 @@ test-quick: $(READY)
 
 bench: $(READY)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# Disables each walker and rule of the sanitiser in turn; a planted value must then be found (about a minute).
+mutants: $(READY)
+	@$(BIN)/python tests/leak/mutants.py
 
 # Needs uv; writes no index address into the file.
 requirements:

@@ -253,7 +253,9 @@ JSON: dict[str, Place] = {
     "json charset upper": lambda v: _j({"owner": v}, "Application/JSON; Charset=UTF-8"),
     "json utf-16": lambda v: sent(dumps({"owner": v}).encode("utf-16"), "application/json; charset=utf-16"),
     "json utf-32": lambda v: sent(dumps({"owner": v}).encode("utf-32"), "application/json"),
-    "json latin-1": lambda v: sent(dumps({"owner": v}).encode("latin-1"), "application/json; charset=iso-8859-1"),
+    "json latin-1": lambda v: sent(
+        dumps({"owner": v}).encode("latin-1", "xmlcharrefreplace"), "application/json; charset=iso-8859-1"
+    ),
     "json byte order mark": lambda v: sent(b"\xef\xbb\xbf" + dumps({"owner": v}).encode()),
     "json cut off": lambda v: sent(dumps({"a": 1, "owner": v, "rest": "x" * 20})[:-10]),
     "json cut off in value": lambda v: sent(f'{{"owner":"{v}'),
@@ -279,6 +281,7 @@ NUMBERS: dict[str, Place] = {
     "json number, list": lambda v: sent(f"[1,{v},2]"),
     "json number, key": lambda v: sent(f'{{"seen":{{"{v}":1}}}}'),
     "json number, exponent": lambda v: sent(f'{{"owner":{v}e0}}'),
+    "json number, in exponent": lambda v: sent(f'{{"owner":1e{v.replace(".", "")}}}'),
     "json number, time name": lambda v: sent(f'{{"created_at":{v},"exp":{v}}}'),
     "graphql number": lambda v: _j({"query": f"{{ user(id: {v}) {{ name }} }}"}),
 }
@@ -294,7 +297,9 @@ BODIES: dict[str, Place] = {
     "form, labelled json": lambda v: sent(f"a=1&owner={q(v)}"),
     "form, semicolons": lambda v: sent(f"a=1;owner={q(v)}", _FORM),
     "form, raw": lambda v: sent(f"owner={v}", _FORM),
-    "form, latin-1": lambda v: sent(f"owner={quote_plus(v, encoding='latin-1')}", f"{_FORM}; charset=latin-1"),
+    "form, latin-1": lambda v: sent(
+        f"owner={quote_plus(v, encoding='latin-1', errors='xmlcharrefreplace')}", f"{_FORM}; charset=latin-1"
+    ),
     "multipart value": lambda v: multipart(part(v, 'form-data; name="owner"')),
     "multipart name": lambda v: multipart(part("1", f'form-data; name="{v}"')),
     "multipart file name": lambda v: multipart(
@@ -346,13 +351,16 @@ BODIES: dict[str, Place] = {
     "xml comment": lambda v: sent(f"<a><!-- {v} --></a>", "application/xml"),
     "xml instruction": lambda v: sent(f"<?owner {v}?><a/>", "application/xml"),
     "xml entity": lambda v: sent(f'<!DOCTYPE a [<!ENTITY e "{html.escape(v)}">]><a>&e;</a>', "application/xml"),
+    "xml attribute name": lambda v: sent(f'<a x{h(v)}="1"/>', "application/xml"),
     "xml element name": lambda v: sent(f"<a><x{h(v)}/></a>", "application/xml"),
     "xml character references": lambda v: sent(f"<a>{''.join(f'&#x{ord(c):x};' for c in v)}</a>", "application/xml"),
     "xml namespace": lambda v: sent(f'<a xmlns:o="urn:{q(v)}"/>', "application/soap+xml"),
     "xml unlabelled": lambda v: Message(body=f"<a><b>{html.escape(v)}</b></a>".encode()),
     "text": lambda v: sent(f"owner: {v}\nmore", "text/plain"),
     "text, only": lambda v: sent(v, "text/plain"),
-    "text latin-1": lambda v: sent(f"owner {v}".encode("latin-1"), "text/plain; charset=iso-8859-1"),
+    "text latin-1": lambda v: sent(
+        f"owner {v}".encode("latin-1", "xmlcharrefreplace"), "text/plain; charset=iso-8859-1"
+    ),
     "text utf-16": lambda v: sent(f"owner {v}".encode("utf-16-le"), "text/plain; charset=utf-16le"),
     "text, false charset": lambda v: sent(f"owner {v}".encode(), "text/plain; charset=utf-16"),
     "text, unknown charset": lambda v: sent(f"owner {v}".encode(), "text/plain; charset=x-own"),

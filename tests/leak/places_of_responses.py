@@ -75,6 +75,7 @@ BODIES: dict[str, Place] = {
         f"<html><body><p>Hello {html.escape(v)}</p></body></html>", "text/html; charset=utf-8"
     ),
     "html attribute": lambda v: answered(f"<a href='/users/{q(v)}' title='{html.escape(v)}'>x</a>", "text/html"),
+    "html attribute name": lambda v: answered(f"<p data-{h(v)}=1 x{h(v)}>x</p>", "text/html"),
     "html input": lambda v: answered(f'<input type=hidden name=csrf value="{html.escape(v)}">', "text/html"),
     "html meta": lambda v: answered(f"<meta name='csrf-token' content='{html.escape(v)}'>", "text/html"),
     "html comment": lambda v: answered(f"<p>x</p><!-- {v} -->", "text/html"),

@@ -135,6 +135,28 @@ def _foreign_name(rng: random.Random) -> Value:
     return Value("name, not ASCII", f"{given} {family}", (given, family))
 
 
+def _other_script(rng: random.Random) -> Value:
+    text = _pick(rng, "абвгдежзиклмнопрстуфхцчшщэюя", 9).title()
+    return Value("name, Cyrillic", text, (text,))
+
+
+def _ideographs(rng: random.Random) -> Value:
+    text = "".join(chr(rng.randrange(0x4E00, 0x9F00)) for _ in range(6))
+    return Value("name, Chinese", text, (text,))
+
+
+def _impossible_date(rng: random.Random) -> str:
+    return f"{rng.randrange(1900, 2100)}-{rng.randrange(13, 99)}-{rng.randrange(32, 99)}"
+
+
+def _slashed_date(rng: random.Random) -> str:
+    return f"{rng.randrange(13, 29)}/{rng.randrange(1, 13):02d}/19{rng.randrange(40, 99)}"
+
+
+def _time_of_day(rng: random.Random) -> str:
+    return f"{rng.randrange(10, 24)}:{rng.randrange(10, 60)}:{rng.randrange(10, 60)}.{_digits(rng, 6)}"
+
+
 def _address(rng: random.Random) -> Value:
     street, town = word(rng, 4).title(), word(rng, 4).title()
     return Value("address", f"{rng.randrange(1, 200)} {street} Street, {town}", (street, town))
@@ -203,6 +225,11 @@ KINDS: dict[str, Make] = {
     "url": _url,
     "name": _name,
     "name, not ASCII": _foreign_name,
+    "name, Cyrillic": _other_script,
+    "name, Chinese": _ideographs,
+    "date, slashed": _plain("date, slashed", _slashed_date),
+    "date, impossible": _plain("date, impossible", _impossible_date),
+    "time of day": _plain("time of day", _time_of_day),
     "address": _address,
     "free text": _free_text,
     "user name": _plain("user name", lambda rng: f"{word(rng, 3)}_{word(rng, 2)}"),

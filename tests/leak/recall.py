@@ -85,10 +85,15 @@ def plants(seed: int = SEED, kinds_a_place: int = KINDS_A_PLACE) -> list[Plant]:
     return found
 
 
+def needles(planted: Sequence[Plant]) -> list[Canary]:
+    """All that must not be found of the plants."""
+    found = (needle for plant in planted for needle in plant.value.needles)
+    return [Canary(line, needle) for line, needle in enumerate(found, 1)]
+
+
 def look(planted: Sequence[Plant], clean: Clean, only: Container[int] | None = None) -> Outcome:
     """Clean every exchange and search each record for every plant, also those that went into another one."""
-    needles = [needle for plant in planted for needle in plant.value.needles]
-    search = Search([Canary(line, needle) for line, needle in enumerate(needles, 1)])
+    search = Search(needles(planted))
     outcome = Outcome(list(planted))
     for plant in planted:
         if only is not None and plant.number not in only:
