@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from loadtests.engine.calls import Row
-from replay.plan.store import Plan
+from replay.errors import InputError
+from replay.plan.store import REQUESTS_NAME, Plan
 from replay.safety import may_send
 
+BATCHES_A_MAPPING = 16
 SLICE_ROWS = 256
 """A slice takes about 0.2 ms to unpack: short enough not to be seen as lag, long enough to pay."""
 
@@ -56,7 +58,7 @@ class RowReader:
 
     def __iter__(self) -> Iterator[Row]:
         """The rows in order of ``due``."""
-        for batch in self.plan.batches():
+        for batch in fresh_batches(self.plan):
             yield from self.rows(batch)
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
@@ -106,6 +108,21 @@ class RowReader:
         if column == "method":
             return self.methods.number(value)
         return self.targets.get(value, -1)
+
+
+def fresh_batches(plan: Plan) -> Iterator[pa.RecordBatch]:
+    """The batches of ``plan``, mapped anew every few: what was read leaves resident memory with its mapping."""
+    path, number, count = str(plan.folder / REQUESTS_NAME), 0, 1
+    while number < count:
+        try:
+            with pa.memory_map(path) as source:
+                reader = pa.ipc.open_file(source)
+                count = reader.num_record_batches
+                for _ in range(min(BATCHES_A_MAPPING, count - number)):
+                    yield reader.get_batch(number)
+                    number += 1
+        except (pa.ArrowInvalid, OSError):
+            raise InputError(f"{path}: is missing, cut off or damaged. Make the plan again.") from None
 
 
 def _numbers(column: pa.Array, kind: type[np.generic]) -> np.ndarray[Any, Any]:

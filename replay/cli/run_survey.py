@@ -40,9 +40,12 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
     probed: dict[str, int] = {}
     for batch in plan.batches():
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        named = [_indices(columns[name]) for name in ("host", "method", "route")]
-        groups, group_of, counts = np.unique(np.stack(named, axis=1), axis=0, return_inverse=True, return_counts=True)
         names = [columns[name].dictionary.to_pylist() for name in ("host", "method", "route")]
+        shape = tuple(len(each) for each in names)
+        # One number for host, method and route: sorting numbers is ten times as fast as sorting triples.
+        codes = np.ravel_multi_index(tuple(_indices(columns[name]) for name in ("host", "method", "route")), shape)
+        found_codes, group_of, counts = np.unique(codes, return_inverse=True, return_counts=True)
+        groups = np.stack(np.unravel_index(found_codes, shape), axis=1)
         status, request = _values(columns["expected_status"], np.int32), _values(columns["request"], np.int64)
         for number, (group, count) in enumerate(zip(groups.tolist(), counts.tolist(), strict=True)):
             host, method, route = (names[column][index] for column, index in enumerate(group))
@@ -55,7 +58,7 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
                 _add(found.hosts, host, count)
                 wanted = PROBES_A_ROUTE - probed.get(route, 0)
                 if wanted and method in SAFE_METHODS:
-                    rows = request[(group_of.ravel() == number) & (status > 0)][:wanted].tolist()
+                    rows = request[(group_of == number) & (status > 0)][:wanted].tolist()
                     probed[route] = probed.get(route, 0) + len(rows)
                     found.probes += rows
     return found
