@@ -67,7 +67,11 @@ class Gate:
         return digits <= 2 and singles <= 1 and all(len(run) == 1 or _is_joined(run) for run in runs)
 
     def _is_explained(self, token: bytes, before: bytes, after: bytes) -> bool:
-        if not token.isdigit() or len(token) > 8:
+        if not token.isdigit():
+            return False
+        if self._image(token.decode()) == token.decode():  # a fixed point: one in nine one-digit numbers is its own
+            return True
+        if len(token) > 8:
             return False
         runs = re.findall(rb"(?<![0-9A-Za-z])[0-9]{%d}(?![0-9A-Za-z])" % len(token), before)
         sources = sum(1 for run in runs if run != token and self._image(run.decode()) == token.decode())

@@ -71,6 +71,13 @@ def test_a_chance_hit_of_a_pseudonym_is_explained_by_its_source() -> None:
     assert passes(f"123456 {image}", f"{image} 777777")
 
 
+def test_a_number_that_is_its_own_pseudonym_passes() -> None:
+    fixed = next(digit for byte in range(9) for digit in "123456789" if MAP.digits(digit) == digit or byte == 8)
+    own = f"000000{fixed}"
+
+    assert passes(own, own) is (MAP.digits(own) == own)
+
+
 def test_a_chance_hit_hides_no_leak() -> None:
     image = MAP.digits("123456")
 
