@@ -9,7 +9,7 @@ counting both inputs together would have given (the mapping of DDSketch: Masson,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,6 @@ FIRST = math.ceil(math.log(1e3) / LOG_GAMMA)
 BUCKETS = math.ceil(math.log(1e12) / LOG_GAMMA) - FIRST + 1
 """Cells of a histogram: 1 µs to 1,000 s, in nanoseconds."""
 
-_DENSE_CELLS = 1 << 22
 _PENDING_CELLS = 1 << 22
 
 
@@ -63,14 +62,24 @@ class SliceCounter:
         self._pending = 0
 
     def add(self, route: Integers, time_slice: Integers, cell: Integers) -> None:
-        """Count one batch of rows; the three arrays are of one length."""
+        """Count one batch of rows; the three arrays are of one length.
+
+        A batch usually holds few slices and few cells, so its keys are made of just these and fit in 32 bits.
+        """
         if route.size == 0:
             return
-        keys = route * self.slices
+        first_slice, first_cell = int(time_slice.min()), int(cell.min())
+        slices, cells = int(time_slice.max()) - first_slice + 1, int(cell.max()) - first_cell + 1
+        keys = route * slices
         keys += time_slice
-        keys *= self.cells
+        keys *= cells
         keys += cell
-        self._push(*_count(keys))
+        keys -= first_slice * cells + first_cell
+        size = (int(route.max()) + 1) * slices * cells
+        found, counts = _distinct(keys.astype(np.int32) if size < 1 << 31 else keys, size)
+        rest, of_cell = np.divmod(found, cells)
+        of_route, of_slice = np.divmod(rest, slices)
+        self._push(((of_route * self.slices) + of_slice + first_slice) * self.cells + of_cell + first_cell, counts)
 
     def _push(self, keys: Integers, counts: Integers) -> None:
         self._keys.append(keys)
@@ -162,15 +171,15 @@ def merged(parts: Sequence[Histogram]) -> Histogram:
                 f"and {other.slices} × {other.cells}."
             )
     keys = np.concatenate([part.time_slice.astype(np.int64) * part.cells + part.cell for part in parts])
-    unique, place = np.unique(keys, return_inverse=True)
-    count = np.bincount(place, weights=np.concatenate([part.count for part in parts]), minlength=unique.size)
-    return Histogram(
-        first.slices,
-        (unique // first.cells).astype(np.int32),
-        (unique % first.cells).astype(np.int32),
-        count,
-        first.cells,
-    )
+    count = np.concatenate([part.count for part in parts])
+    if first.slices * first.cells <= 4 * keys.size:
+        dense = np.bincount(keys, weights=count, minlength=first.slices * first.cells)
+        keys = np.flatnonzero(dense)
+        count = dense[keys]
+    elif keys.size:
+        keys, count = _merge(keys, count)
+    of_slice, of_cell = np.divmod(keys, first.cells)
+    return Histogram(first.slices, of_slice.astype(np.int32), of_cell.astype(np.int32), count, first.cells)
 
 
 def histogram_of(values_ns: Integers, time_slice: Integers, slices: int) -> Histogram:
@@ -180,27 +189,24 @@ def histogram_of(values_ns: Integers, time_slice: Integers, slices: int) -> Hist
     return counter.histograms(1)[0]
 
 
-def _count(keys: Integers) -> tuple[Integers, Integers]:
-    """Distinct keys, sorted, and how often each occurs."""
-    low = int(keys.min())
-    width = int(keys.max()) - low + 1
-    if width <= max(_DENSE_CELLS, 4 * keys.size):
-        dense = np.bincount(keys - low, minlength=width)
+def _distinct(keys: NDArray[np.signedinteger], size: int) -> tuple[Integers, Integers]:
+    """Distinct keys, sorted, and how often each occurs; by a dense table where that is no larger than the keys."""
+    if size <= 2 * keys.size:
+        dense = np.bincount(keys, minlength=size)
         found = np.flatnonzero(dense)
-        return found + low, dense[found]
-    return np.unique(keys, return_counts=True)
-
-
-def _merge(keys: Integers, counts: Integers) -> tuple[Integers, Integers]:
-    order = np.argsort(keys, kind="stable")
-    keys, counts = keys[order], counts[order]
+        return found, dense[found]
+    keys.sort()
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    return keys[starts].astype(np.int64), np.diff(np.r_[starts, keys.size])
+
+
+def _merge[Counts: (Integers, Floats)](keys: Integers, counts: Counts) -> tuple[Integers, Counts]:
+    order = np.argsort(keys, kind="stable")  # sorted runs behind one another: cheap to merge
+    keys, counts = keys[order], counts[order]
+    is_new = np.empty(keys.size, bool)
+    is_new[0] = True
+    np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
+    if is_new.all():
+        return keys, counts
+    starts = np.flatnonzero(is_new)
     return keys[starts], np.add.reduceat(counts, starts)
-
-
-def add_up(values: Iterable[Floats], size: int) -> Floats:
-    """The element-wise sum of arrays of ``size`` elements; zeros where there are none."""
-    total = np.zeros(size)
-    for value in values:
-        total += value
-    return total
