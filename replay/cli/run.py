@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         profile: Annotated[str, typer.Option(help="Scale over time: '1x for 2m, ramp to 3x over 5m, hold 5m'.")] = "",
         duration: Annotated[str, typer.Option(help="End the schedule after this long, as 10m.")] = "",
         warmup: Annotated[str, typer.Option(help="Leave the first part out of what is judged, as 30s.")] = "",
-        processes: Annotated[int, typer.Option(min=0, help="Generator processes; 0: by the number of cores.")] = 0,
+        processes: Annotated[int, typer.Option(min=0, help="Generator processes; 0: by rate and cores.")] = 0,
         ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web page on loopback while it runs.")] = False,
         writes: Annotated[
             list[str], typer.Option(help="Send this route although it changes data, as 'POST /cart'; repeatable.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import tomllib
@@ -19,6 +20,8 @@ from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, RunSpec
 from replay.safety import Interlock, assign, parse_target
 
 SETTINGS_NAME = "replay.toml"
+RATE_A_PROCESS = 5_000
+"""Requests a second that one process is given: a quarter of what it can send, for a mean is not a peak."""
 _MODES = ("causal", "open", "closed")
 _OURS = (
     *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
@@ -105,7 +108,6 @@ def prepare(options: RunOptions) -> Order:
 def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target], found: Survey) -> Order:
     manifest = plan.manifest
     at_once = manifest.lanes / manifest.captured_share
-    workers = options.processes or max(1, (os.cpu_count() or 1) // 2)
     stages = parse_profile(options.profile) if options.profile else []
     scale = stages[0].scale if stages else options.scale
     users = max(1, round(scale * at_once))
@@ -117,6 +119,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     warmup_ns = round(duration_s(options.warmup) * SECOND_NS) if options.warmup else 0
     if warmup_ns >= schedule_ns:
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
+    workers = options.processes or _processes(found.requests * users / at_once / max(1e-9, plan_ns / SECOND_NS))
     timeout_ns = round(duration_s(options.timeout) * SECOND_NS)
     spec = RunSpec(
         format=SPEC_FORMAT,
@@ -161,6 +164,11 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         preflight=options.preflight,
         locust=options.locust,
     )
+
+
+def _processes(rate_per_s: float) -> int:
+    """As many as the mean rate needs, and no more than half of the cores."""
+    return max(1, min((os.cpu_count() or 1) // 2, math.ceil(rate_per_s / RATE_A_PROCESS)))
 
 
 def _headers(texts: list[str]) -> dict[str, str]:

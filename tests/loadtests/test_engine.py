@@ -78,6 +78,30 @@ def test_every_request_leaves_a_sample_with_ordered_times(tmp_path: Path) -> Non
     assert sum(tick.tick.sent for tick in engine.ticks()) == len(rows)
 
 
+def test_a_stall_of_the_target_is_in_every_response_time_that_it_touched(tmp_path: Path) -> None:
+    stalled: list[float] = []
+
+    async def stalls(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        if arrival.path.endswith("=100") and not stalled:
+            stalled.append(arrival.at_ns)
+            time.sleep(0.5)  # the whole server stands still
+        await fine(arrival, writer)
+
+    rows = [planned(number * 5, session=number, path=f"/a?n={number}") for number in range(300)]
+    with serving(stalls) as server:
+        engine = played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "run", server.url))
+    begin = stalled[0] - engine.epoch_ns
+    late = []
+    for sample in engine.samples():
+        owed = begin + 500 * MS - sample["intended"]  # what a client that keeps to its plan must see at least
+        if begin <= sample["intended"] and owed > 0:
+            late.append(sample["ready"] - sample["intended"])
+            assert sample["end"] - sample["intended"] >= owed
+
+    assert 95 <= len(late) <= 105
+    assert np.median(late) < 20 * MS  # the generator went on meanwhile
+
+
 def test_a_request_waits_for_the_answer_that_it_depends_on(tmp_path: Path) -> None:
     async def slow(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.3)
