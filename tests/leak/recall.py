@@ -70,11 +70,13 @@ class Outcome:
         return {number for number, _ in self.leaks}
 
 
-def plants(seed: int = SEED, kinds_a_place: int = KINDS_A_PLACE) -> list[Plant]:
+def plants(
+    seed: int = SEED, kinds_a_place: int = KINDS_A_PLACE, without: Container[str] = frozenset()
+) -> list[Plant]:
     """Every place with a sample of the kinds, or with all that fit where it takes numbers only."""
     rng = random.Random(seed)
     found: list[Plant] = []
-    names = list(KINDS)
+    names = [kind for kind in KINDS if kind not in without]
     for place, make in PLACES.items():
         chosen = rng.sample(names, kinds_a_place)
         values = [KINDS[kind](rng) for kind in chosen]
