@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
             str, typer.Option("-o", "--output", help="Folder to write (default: runs/demo-1, demo-2 …).")
         ] = "",
         scale: Annotated[float, typer.Option(min=0.1, max=10.0, help="Times production's load.")] = 2.0,
-        seconds: Annotated[float, typer.Option(min=5.0, max=3600.0, help="Seconds of traffic.", hidden=True)] = 56.0,
+        seconds: Annotated[float, typer.Option(min=5.0, max=3600.0, help="Seconds of traffic.", hidden=True)] = 58.0,
         rate: Annotated[float, typer.Option(min=1.0, max=200.0, help="Requests a second.", hidden=True)] = 60.0,
         seed: Annotated[int, typer.Option(help="Seed of the visitors.", hidden=True)] = 1,
     ) -> int:

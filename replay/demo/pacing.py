@@ -1,8 +1,8 @@
 """How long the shop's answers take, and how a worse build is made worse.
 
 A small shop on one machine answers in a millisecond; a real one waits for its database and its neighbours. The
-waits stand for those: lognormal, a median a route, and a few slow ones. They cost no CPU, so that the figures
-stay the same on a small machine.
+times stand for those: lognormal, a median a route, and a few slow ones. An answer that is worked out sooner waits
+for the rest, so that the figures stay the same on a small or busy machine.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ SLOW_FACTOR = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The shop's waits and faults; ``slow`` and ``fail`` name what a worse build does to a route."""
+    """The shop's times and faults; ``slow`` and ``fail`` name what a worse build does to a route."""
 
     chance: random.Random
     sleep: Callable[[float], None]
+    clock: Callable[[], float]
+    """Seconds, monotonic."""
     slow: Mapping[str, float] = field(default_factory=dict)
-    """Factor on a route's waits: 1.7 takes 70 % longer."""
+    """Factor on a route's times: 1.7 takes 70 % longer."""
     fail: Mapping[str, float] = field(default_factory=dict)
     """Share of a route's answers that become 500."""
 
-    def seconds(self, route: str) -> float:
-        """How long the next answer of a route waits; 0 for a route that is not paced."""
+    def due(self, route: str) -> float:
+        """When the answer to a request that begins now is to be sent, on the pace's clock."""
         median_ms = MEDIANS_MS.get(route, 0.0) * self.slow.get(route, 1.0)
-        if not median_ms:
-            return 0.0
         slow = SLOW_FACTOR if self.chance.random() < SLOW_SHARE else 1.0
-        return median_ms / 1e3 * slow * math.exp(self.chance.gauss(0.0, SPREAD))
+        return self.clock() + median_ms / 1e3 * slow * math.exp(self.chance.gauss(0.0, SPREAD))
 
-    def wait(self, route: str) -> None:
-        """Wait as long as an answer of this route takes."""
-        seconds = self.seconds(route)
-        if seconds:
-            self.sleep(seconds)
+    def wait(self, due: float) -> None:
+        """Wait until an answer is due."""
+        left_s = due - self.clock()
+        if left_s > 0:
+            self.sleep(left_s)
 
     def fails(self, route: str) -> bool:
         """Whether the next answer of a route is a 500."""

@@ -12,11 +12,12 @@ import re
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import gevent
-from flask import Flask, request
+from flask import Flask, Response, g, request
 from gevent.os import tp_read
 from gevent.pywsgi import WSGIServer
 from werkzeug.exceptions import abort
@@ -37,11 +38,16 @@ def application(store: Store, pace: Pace) -> Flask:
     app.register_blueprint(api.blueprint(store))
 
     @app.before_request
-    def behave() -> None:
+    def begin() -> None:
         route = _route()
-        pace.wait(route)
+        g.due = pace.due(route)
         if pace.fails(route):
             abort(500)
+
+    @app.after_request
+    def answer(response: Response) -> Response:
+        pace.wait(g.due)
+        return response
 
     return app
 
@@ -68,7 +74,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.database.exists():
         create(options.database)
     store = Store(options.database)
-    pace = Pace(random.Random(options.seed), gevent.sleep, _routes(options.slow), _routes(options.fail))
+    pace = Pace(
+        random.Random(options.seed), gevent.sleep, time.monotonic, _routes(options.slow), _routes(options.fail)
+    )
     server = Server(("127.0.0.1", options.port), application(store, pace), log=None)
     server.start()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m replay.demo.server", description="The demonstration's shop.")
     parser.add_argument("--database", type=Path, required=True, help="SQLite file; made where there is none")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the waits")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the times that answers take")
     parser.add_argument("--slow", action="append", default=[], metavar="ROUTE=FACTOR", help="make a route slower")
     parser.add_argument(
         "--fail", action="append", default=[], metavar="ROUTE=SHARE", help="let a route fail at times"
