@@ -117,9 +117,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 3_000_000, 10_000_000])
     parser.add_argument("--routes", type=int, default=100)
     asked = parser.parse_args()
-    print(
-        f"{'rows a run':>12s}{'gate, s':>10s}{'CPU s':>10s}{'peak MiB':>10s}{'by route M/s':>14s}{'and slice M/s':>14s}{'pandas M/s':>12s}"
-    )
+    names = ("rows a run", "gate, s", "CPU, s", "peak MiB", "by route M/s", "and slice M/s", "pandas M/s")
+    print("".join(f"{name:>15s}" for name in names))
     for rows in asked.rows:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -138,10 +137,12 @@ def main() -> None:
             _, status, used = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
             took, busy = time.perf_counter() - begin, used.ru_utime + used.ru_stime
+            rates = [counting_rate(folder / "a", slices) for slices in (1, LENGTH_S // 5)]
+            rates.append(pandas_rate(folder / "a"))
             print(
-                f"{rows:12,d}{took:10.1f}{busy:10.1f}{used.ru_maxrss / 1024:10.0f}{counting_rate(folder / 'a', 1):14.1f}"
-                f"{counting_rate(folder / 'a', LENGTH_S // 5):14.1f}"
-                f"{pandas_rate(folder / 'a'):12.1f}   exit {child.returncode}",
+                f"{rows:15,d}{took:15.1f}{busy:15.1f}{used.ru_maxrss / 1024:15.0f}"
+                + "".join(f"{rate:15.1f}" for rate in rates)
+                + f"   exit {child.returncode}",
                 flush=True,
             )
 
