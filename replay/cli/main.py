@@ -23,6 +23,7 @@ from replay.cli import (
     gate,
     import_,
     inspect_,
+    learn,
     plan,
     policy,
     run,
@@ -32,6 +33,7 @@ from replay.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError
 
 VERBS = (
     demo.register,
+    learn.register,
     capture.register,
     import_.register,
     export.register,

@@ -1,0 +1,1 @@
+"""From raw traffic in memory to a policy that a person reviews."""
