@@ -19,6 +19,8 @@ ALGORITHM = "routes/1"
 LONGEST_SEGMENTS = 24
 """A longer path ends in ``{rest}``: nobody groups by more, and a hostile path must not make a route of its own."""
 _MOST_PARTS = 3
+_LONGEST_LITERAL = 40
+_LONGEST_SEGMENT = 1024
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 type Accepts = Callable[[str], bool]
@@ -97,20 +99,26 @@ def is_word(word: str) -> bool:
     return word in known or (len(word) > 3 and word.endswith("s") and word[:-1] in known)
 
 
-@lru_cache(maxsize=20_000)
 def kind_of(segment: str) -> str:
     """The kind of a raw path segment: ``int``, ``uuid``, ``hex``, ``slug``, ``token`` … or ``text``."""
+    return _kind_of(segment) if len(segment) <= _LONGEST_SEGMENT else "text"
+
+
+@lru_cache(maxsize=20_000)
+def _kind_of(segment: str) -> str:
     plain = unquote(segment)
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(plain)), "text")
 
 
-@lru_cache(maxsize=20_000)
 def is_literal(segment: str) -> bool:
     """Whether a raw path segment is made of at most three words of interfaces, or is a version such as ``v1``."""
+    return len(segment) <= _LONGEST_LITERAL and segment.isascii() and _is_literal(segment)
+
+
+@lru_cache(maxsize=20_000)
+def _is_literal(segment: str) -> bool:
     if segment in {"", ".", ".."} or _VERSION.fullmatch(segment) or (len(segment) == 1 and segment in _LETTERS):
         return True
-    if len(segment) > 40 or not segment.isascii():
-        return False
     if is_word(segment.lower()):
         return True
     parts = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from replay.sanitize.leaves import Leaves
 from replay.sanitize.policy import Place, Policy
 from replay.sanitize.veto import vetoed
-from replay.sanitize.vocabulary import is_known_name, is_random_name, is_time_name
+from replay.sanitize.vocabulary import LONGEST_NAME, is_known_name, is_random_name, is_time_name
 
 _NAMES_CACHED = 20_000
 
@@ -62,6 +62,8 @@ class Walk:
     def name(self, raw: str) -> Name:
         """What is known of a name."""
         found = self.names.get(raw)
+        if found is None and len(raw) > LONGEST_NAME:  # no name that anybody gave; nor is it worth remembering
+            return Name(raw, self.leaves.text(raw), is_secret=True, is_time=False, is_random=False, is_special=False)
         if found is None:
             is_known = raw in self.policy.names_kept or is_known_name(raw)
             found = Name(

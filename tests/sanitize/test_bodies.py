@@ -263,12 +263,12 @@ def test_a_page_that_does_not_end_leaks_nothing(page: str) -> None:
 
 def test_events_keep_their_lines() -> None:
     found = answer(
-        f'id: {NUMBER}\nevent: order\ndata: {{"id":{NUMBER}}}\n: {WORD}\nretry: 3000\n\n'.encode(),
+        f'id: {NUMBER}\nevent: order\ndata: {{"id":{NUMBER}}}\n: {WORD}\nretry: 3600\n\n'.encode(),
         "text/event-stream",
     )
 
     assert found.startswith(f'id: {MAP.text(NUMBER)}\nevent: order\ndata: {{"id":{MAP.text(NUMBER)}}}\n: ')
-    assert found.endswith("\nretry: 3000\n\n")
+    assert found.endswith("\nretry: 3600\n\n")
     assert WORD not in found
 
 
@@ -289,3 +289,13 @@ def test_a_graphql_query_keeps_its_words_and_maps_its_literals() -> None:
     assert MAP.text(NUMBER) in found["query"]
     assert found["variables"]["id"] == MAP.text(NUMBER)
     assert WORD not in found["query"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" + b"9" * 5000 + b"]", b'{"a":' * 3000 + b"1" + b"}" * 3000, b'["' + b"x" * 300_000 + b'"]']
+)
+def test_a_document_beyond_any_measure_is_no_error(body: bytes) -> None:
+    mine = sanitizer()
+    answer(body, by=mine)
+
+    assert not any(name.startswith("error") for name in mine.counts)

@@ -136,3 +136,15 @@ def test_user_info_and_fragments_of_a_url_are_replaced() -> None:
     assert WORD not in found
     assert NUMBER not in found
     assert "@" in found
+
+
+@pytest.mark.parametrize("name", ["Age", "Refresh", "Retry-After", "Set-Cookie", "Expires", "Range", "Cache-Control"])
+@pytest.mark.parametrize(
+    "value", ["²", "--5", "9" * 5000, "-", "1e5", "a=1; Max-Age=--5", "a=1; Max-Age=²", "max-age=²"]
+)
+def test_odd_numbers_in_headers_are_no_error(name: str, value: str) -> None:
+    mine = sanitizer()
+    pair = (name.encode(), value.encode("latin-1"))
+    cleaned(headers=[pair], answer_headers=[pair], by=mine)
+
+    assert not any(counted.startswith("error") for counted in mine.counts)

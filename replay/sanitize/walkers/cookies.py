@@ -13,6 +13,7 @@ from replay.sanitize.walkers.urls import Urls
 _SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~"
 _FLAGS = {"secure": "Secure", "httponly": "HttpOnly", "partitioned": "Partitioned"}
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
+_SECONDS = re.compile(r"-?[0-9]{1,9}")
 _PREFIX = re.compile(r"__(?:Host|Secure)-")
 
 
@@ -65,7 +66,7 @@ class Cookies:
         if lower == "samesite":
             return f"SameSite={_SAME_SITE[value.lower()]}" if value.lower() in _SAME_SITE else ""
         if lower == "max-age":
-            return f"Max-Age={duration_s(int(value))}" if value.lstrip("-").isdigit() and len(value) <= 10 else ""
+            return f"Max-Age={duration_s(int(value))}" if _SECONDS.fullmatch(value) else ""
         if lower == "path":
             return f"Path={self._urls.reference(value) or '/'}" if value != "/" else "Path=/"
         if lower == "domain":

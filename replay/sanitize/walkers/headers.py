@@ -25,6 +25,7 @@ _VALUED = re.compile(r"([a-z-]+)=\"?([0-9]{1,8})\"?")
 _QUALITY = re.compile(r"q=[01](?:\.[0-9]{1,3})?")
 _LANGUAGE = re.compile(r"([A-Za-z]{2})(?:-[A-Za-z0-9-]{1,20})?(?:\s*;\s*(q=[01](?:\.[0-9]{1,3})?))?|\*")
 _RANGE = re.compile(r"bytes=[0-9]{0,5}-[0-9]{0,5}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _MAJOR = re.compile(r"[0-9]{1,3}")
 _SCHEME = re.compile(
     r"(Bearer|Basic|Digest|Token|JWT|ApiKey|Negotiate|NTLM|AWS4-HMAC-SHA256|DPoP|Key)(?:\s+|$)", re.IGNORECASE
@@ -53,7 +54,7 @@ class Headers:
             (known.OPAQUE, walk.leaves.text),
             (
                 known.NUMBERS,
-                lambda value: str(known.duration_s(int(value))) if value.isdigit() and len(value) <= 9 else "",
+                lambda value: str(known.duration_s(int(value))) if _SECONDS.fullmatch(value) else "",
             ),
         ):
             self._readers.update(dict.fromkeys(names, reader))
@@ -205,7 +206,7 @@ class Headers:
     def _refresh(self, value: str) -> str:
         delay, _, rest = value.partition(";")
         target = rest.partition("=")[2].strip().strip("'\"")
-        seconds = delay.strip() if delay.strip().isdigit() and len(delay.strip()) <= 4 else "0"
+        seconds = str(known.duration_s(int(delay))) if _SECONDS.fullmatch(delay.strip()) else "0"
         return f"{seconds}; url={self._urls.reference(target) or ''}" if target else seconds
 
 

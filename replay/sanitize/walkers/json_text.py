@@ -13,6 +13,7 @@ from replay.sanitize.walk import Name, Walk
 _GUARDS = (")]}',\n", ")]}'\n", ")]}',", "while(1);", "for(;;);")
 _JSONP = re.compile(r"\s*+(?:/\*\*/)?+\s*+([A-Za-z_$][A-Za-z0-9_$.]{0,127}+)\s*+\(")
 _NUMBERS_CACHED = 200_000
+_LARGEST_CACHED = 1 << 64
 _REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]{1,3})?")
 _EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False, is_special=False)
 
@@ -35,7 +36,7 @@ class JsonText:
         """One JSON document; None where the text is none, or is nested too deep to be walked."""
         try:
             return self._encoded(self._node(self._decode(text), _EMPTY, ()), text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        except (ValueError, RecursionError):  # malformed, no UTF-8, or a number of more digits than Python reads
             return None
 
     def nested(self, text: str) -> str | None:
@@ -152,7 +153,8 @@ class JsonText:
             found = -int(image) if number < 0 else int(image)
             if len(self._numbers) >= _NUMBERS_CACHED:
                 self._numbers.clear()
-            self._numbers[number] = found
+            if -_LARGEST_CACHED < number < _LARGEST_CACHED:
+                self._numbers[number] = found
         return found
 
     def _real(self, text: str) -> str:

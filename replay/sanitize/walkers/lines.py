@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from replay.sanitize.walk import Walk
+from replay.sanitize.walkers.header_names import duration_s
 from replay.sanitize.walkers.json_text import JsonText
 
+_RETRY_MS = re.compile(r"[0-9]{1,6}")
 _FIELDS = frozenset({"data", "id", "event", "retry"})
 
 
@@ -38,7 +41,7 @@ class Lines:
         if name == "event":
             return f"{name}{colon}{space}{self._walk.name(bare).clean if bare else ''}"
         if name == "retry":
-            return f"{name}{colon}{space}{bare if bare.isdigit() and len(bare) <= 5 else 1000}"
+            return f"{name}{colon}{space}{duration_s(int(bare)) if _RETRY_MS.fullmatch(bare) else 1000}"
         found = self._documents.document(bare) if bare[:1] in {"{", "[", '"'} else None
         return f"{name}{colon}{space}{leaves.text(bare) if found is None else found}"
 
