@@ -86,6 +86,13 @@ class Shapes:
         )
         return country + kinds.iban_check(country, image) + image
 
+    def coordinate(self, text: str, degrees: int) -> str:
+        """A coordinate of the same scale, anywhere below so many degrees."""
+        number = self._pseudonyms.number("coordinate", text.lstrip("-"))
+        _, point, fraction = text.lstrip("-").partition(".")
+        sign = "-" if number & 1 else ""
+        return f"{sign}{(number >> 1) % degrees}{point}{self._pseudonyms.digits(fraction)}"
+
     def ssn(self, text: str) -> str:
         """A social security number of the areas that are never issued (9xx, group 01 to 49)."""
         number = self._pseudonyms.number("ssn", text)

@@ -43,6 +43,7 @@ _TIME_PARTS = word_set(
     renewed paid
     """
 )
+_COORDINATES = {"lat": 90, "latitude": 90, "lng": 180, "lon": 180, "long": 180, "longitude": 180}
 _RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
 
 
@@ -94,3 +95,10 @@ def is_time_name(name: str) -> bool:
 def is_random_name(name: str) -> bool:
     """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
     return any(part in _RANDOM_PARTS for part in parts(name))
+
+
+@lru_cache(maxsize=20_000)
+def coordinate_limit(name: str) -> int:
+    """The degrees that a coordinate of this name stays below (90 or 180); 0 where the name is no coordinate's."""
+    found = parts(name)
+    return _COORDINATES.get(found[-1], 0) if found else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from replay.sanitize.leaves import Leaves
 from replay.sanitize.policy import Place, Policy
 from replay.sanitize.veto import vetoed
-from replay.sanitize.vocabulary import LONGEST_NAME, is_known_name, is_random_name, is_time_name
+from replay.sanitize.vocabulary import LONGEST_NAME, coordinate_limit, is_known_name, is_random_name, is_time_name
 
+_COORDINATE = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?")
 _NAMES_CACHED = 20_000
 
 
@@ -24,8 +26,11 @@ class Name:
     is_secret: bool
     is_time: bool
     is_random: bool
+    degrees: int
+    """A coordinate of this name is below so many degrees; 0: it names none."""
+
     is_special: bool
-    """It says something of its values: that they are times, or codes that nobody may join."""
+    """It says something of its values: that they are times, places, or codes that nobody may join."""
 
 
 class Walk:
@@ -63,7 +68,15 @@ class Walk:
         """What is known of a name."""
         found = self.names.get(raw)
         if found is None and len(raw) > LONGEST_NAME:  # no name that anybody gave; nor is it worth remembering
-            return Name(raw, self.leaves.text(raw), is_secret=True, is_time=False, is_random=False, is_special=False)
+            return Name(
+                raw,
+                self.leaves.text(raw),
+                is_secret=True,
+                is_time=False,
+                is_random=False,
+                degrees=0,
+                is_special=False,
+            )
         if found is None:
             is_known = raw in self.policy.names_kept or is_known_name(raw)
             found = Name(
@@ -72,7 +85,8 @@ class Walk:
                 is_secret=self.policy.is_secret(raw),
                 is_time=is_time_name(raw),
                 is_random=is_random_name(raw),
-                is_special=is_time_name(raw) or is_random_name(raw),
+                degrees=coordinate_limit(raw),
+                is_special=is_time_name(raw) or is_random_name(raw) or coordinate_limit(raw) > 0,
             )
             if len(self.names) >= _NAMES_CACHED:
                 self.names.clear()
@@ -134,6 +148,8 @@ class Walk:
                 return moved
         if name.is_random and len(value) <= 8 and value.isdigit():
             return "".join(secrets.choice("0123456789") for _ in value)
+        if name.degrees and _COORDINATE.fullmatch(value):
+            return self.leaves.shapes.coordinate(value, name.degrees)
         return self.leaves.text(value)
 
 

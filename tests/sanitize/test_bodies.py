@@ -61,6 +61,15 @@ def test_a_negative_number_stays_negative() -> None:
     assert answer(b"[-123456]") == f"[-{MAP.text('123456')}]"
 
 
+@given(st.decimals(-90, 90, places=5))
+def test_a_coordinate_stays_on_the_globe(degrees: Any) -> None:
+    found = json.loads(answer(f'{{"lat":{degrees:f},"position":{{"longitude":"{degrees:f}"}}}}'.encode()))
+
+    assert -90 < found["lat"] < 90
+    assert -180 < float(found["position"]["longitude"]) < 180
+    assert len(found["position"]["longitude"].partition(".")[2]) == 5
+
+
 @pytest.mark.parametrize("indent", [None, 2, 4])
 def test_the_layout_of_json_survives(indent: int | None) -> None:
     body = json.dumps({"id": [1, 2], "name": {"first": WORD}}, indent=indent)

@@ -15,7 +15,7 @@ _JSONP = re.compile(r"\s*+(?:/\*\*/)?+\s*+([A-Za-z_$][A-Za-z0-9_$.]{0,127}+)\s*+
 _NUMBERS_CACHED = 200_000
 _LARGEST_CACHED = 1 << 64
 _REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]{1,3})?")
-_EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False, is_special=False)
+_EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False, degrees=0, is_special=False)
 
 
 class _Real(str):
@@ -142,8 +142,9 @@ class JsonText:
         if walk.has_json_rules and self._is_kept(str(number), name, pointer):
             return msgspec.Raw(number.encode()) if isinstance(number, str) else number
         if isinstance(number, str):
-            return msgspec.Raw(self._real(number).encode())
-        if name.is_special:
+            image = walk.pseudonym(name, number) if name.degrees and "e" not in number.lower() else self._real(number)
+            return msgspec.Raw(image.encode())
+        if name.is_time or name.is_random:
             image = walk.pseudonym(name, str(abs(number)))
             number, image = (-1 if number < 0 else 1), image.lstrip("0") or "0"
             return number * int(image)
