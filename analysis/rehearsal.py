@@ -11,7 +11,7 @@ from analysis.evidence import Evidence, evidence
 from analysis.gate_file import Gate, GateFileError, check_routes
 from analysis.judge import judge
 from analysis.reference import check_reference, usual_misses
-from analysis.report.html import comparison_html, verdict_html
+from analysis.report.page import comparison_html, verdict_html
 from analysis.report.json_ import to_json
 from analysis.report.junit import to_junit
 from analysis.report.markdown import to_markdown
