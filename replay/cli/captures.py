@@ -33,9 +33,7 @@ def exchanges(reader: CaptureReader, *, allow_damaged: bool) -> Iterator[Exchang
     for note in reader.notes:
         progress(f"{reader.folder}: {note}")
     if reader.damaged and not allow_damaged:
-        raise InputError(
-            f"{reader.folder}: {reader.notes[-1]}. Copy the capture again, or go on by --allow-damaged."
-        )
+        raise InputError(f"{reader.folder}: {reader.notes[-1]}. Copy the capture again, or go on by --allow-damaged.")
 
 
 def folder_of(output: str, parent: str) -> Path:

@@ -28,9 +28,7 @@ def register(app: typer.Typer) -> None:
             list[str], typer.Option(help="Take only this route: 'GET /cart' or '/cart'; a glob, repeatable.")
         ] = [],  # noqa: B006
         without_route: Annotated[list[str], typer.Option(help="Leave this route out; a glob, repeatable.")] = [],  # noqa: B006
-        from_: Annotated[
-            str, typer.Option("--from", help="Start this long after the capture's start, as 10m.")
-        ] = "",
+        from_: Annotated[str, typer.Option("--from", help="Start this long after the capture's start, as 10m.")] = "",
         until: Annotated[str, typer.Option(help="End this long after the capture's start.")] = "",
         lanes: Annotated[int, typer.Option(min=1, max=100_000, help="Lanes that are production ×1.")] = 100,
         rewrite_host: Annotated[list[str], typer.Option(help="OLD=NEW, a captured host's name in the plan.")] = [],  # noqa: B006
