@@ -245,7 +245,7 @@ def _slo(comparison: Comparison, gate: Gate, slo: Slo) -> Candidacy:
     if not row.candidate.is_enough(gate.alpha):
         why = f"too few requests for {quantile(slo.quantile)}: {_few(row)}"
         return _not_asked("slo", slo.route, slo.quantile, why, is_required=True)
-    bounds = limit(row.candidate, comparison.noise)
+    bounds = limit(row.candidate, comparison.noise.of_run(slo.quantile))
     margin = math.log(slo.max_ms * 1e6)
     measured = row.candidate.value_ns / 1e6
     low, high = (_finite(math.exp(log) / 1e6) for log in (bounds.lower_at(gate.alpha), bounds.upper_at(gate.alpha)))

@@ -20,6 +20,7 @@ from analysis.interval import (
     share_difference,
     unpaired,
 )
+from analysis.noise import RunNoise
 from analysis.samples import ArtefactError, Run, check_comparable
 from analysis.tally import (
     BROKEN,
@@ -37,6 +38,8 @@ from analysis.tally import (
 )
 from analysis.variance import NU, QuantileEstimate, estimate_quantile
 
+ASSUMED = RunNoise(0.03)
+"""Run-to-run noise while no A/A runs have measured it."""
 TOTAL = "all traffic"
 """Name of the total over all judged routes, standardised to the baseline's mix."""
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
@@ -113,8 +116,8 @@ class Comparison:
     mix_distance: float
     """Total-variation distance of the traffic mixes over the routes that both runs have, 0 … 1."""
     is_paired: bool
-    noise: float
-    """Standard deviation of run-to-run noise of one run, on the log scale, that entered every interval."""
+    noise: RunNoise
+    """Run-to-run noise that entered every interval."""
 
 
 def compare(
@@ -123,7 +126,7 @@ def compare(
     *,
     slice_s: float = 5.0,
     quantiles: Sequence[float] = QUANTILES,
-    run_noise: float = 0.03,
+    run_noise: RunNoise = ASSUMED,
     max_miss: float = 0.02,
     usual_misses: Mapping[str, float] = MappingProxyType({}),
 ) -> Comparison:
@@ -132,7 +135,7 @@ def compare(
     Args:
         slice_s: length of a slice of time in seconds.
         quantiles: those to compare.
-        run_noise: relative spread between two runs of one build, assumed or learned.
+        run_noise: spread between two runs of one build, assumed or learned.
         max_miss: routes with a larger share of misses are left out of the total and of the judged share.
         usual_misses: share of misses per route that a reference run had too; so many more are allowed.
 
@@ -158,15 +161,16 @@ def compare_tallies(
     *,
     is_paired: bool,
     quantiles: Sequence[float] = QUANTILES,
-    run_noise: float = 0.03,
+    run_noise: RunNoise = ASSUMED,
     max_miss: float = 0.02,
     usual_misses: Mapping[str, float] = MappingProxyType({}),
 ) -> Comparison:
     """Compare two counted runs; see ``compare``."""
-    noise = run_noise * math.sqrt(2)
     common = [name for name, part in a.routes.items() if name in b.routes and part.n and b.routes[name].n]
     common.sort(key=lambda name: (-a.routes[name].n, name))
-    routes = {name: _compare_route(a.routes[name], b.routes[name], quantiles, noise, is_paired) for name in common}
+    routes = {
+        name: _compare_route(a.routes[name], b.routes[name], quantiles, run_noise, is_paired) for name in common
+    }
     # What a run of another build missed too is a fault of the data, not of this build; production never misses.
     usual = {name: max(usual_misses.get(name, 0.0), a.routes[name].miss_share) for name in common}
     judged = [name for name in common if b.routes[name].miss_share <= max_miss + usual[name]]
@@ -175,7 +179,7 @@ def compare_tallies(
         baseline=a,
         candidate=b,
         routes=routes,
-        total=_compare_route(total_a, total_b, quantiles, noise, is_paired) if total_a and total_b else None,
+        total=_compare_route(total_a, total_b, quantiles, run_noise, is_paired) if total_a and total_b else None,
         judged=judged,
         judged_share=sum(a.routes[name].n for name in judged) / a.n if a.n else 0.0,
         mix_distance=_mix_distance(a, b, common),
@@ -223,7 +227,7 @@ def windows(baseline: Run, candidate: Run, slice_s: float) -> tuple[Window, Wind
 
 
 def _compare_route(
-    a: RouteTally, b: RouteTally, quantiles: Sequence[float], noise: float, is_paired: bool
+    a: RouteTally, b: RouteTally, quantiles: Sequence[float], noise: RunNoise, is_paired: bool
 ) -> RouteComparison:
     return RouteComparison(
         route=a.route,
@@ -236,12 +240,12 @@ def _compare_route(
 
 
 def compare_quantiles(
-    a: Histogram, b: Histogram, quantiles: Sequence[float], noise: float, is_paired: bool
+    a: Histogram, b: Histogram, quantiles: Sequence[float], noise: RunNoise, is_paired: bool
 ) -> dict[float, QuantileRow]:
     """Each quantile of ``b`` against that of ``a``; empty where one of them counted nothing.
 
     Args:
-        noise: standard deviation of the run-to-run part of the difference of logs.
+        noise: run-to-run noise; ``RunNoise(0.0)`` for none.
         is_paired: whether slice i of both is the same part of one schedule.
     """
     if not a.n or not b.n:
@@ -255,9 +259,9 @@ def compare_quantiles(
             variances = drift.variance([of_a.influence, of_b.influence])
             of_a, of_b = of_a.with_variance(variances[0]), of_b.with_variance(variances[1])
         if is_paired and is_long and a.slices == b.slices and _is_smooth(of_a) and _is_smooth(of_b):
-            difference = paired(of_a, of_b, noise, lambda series: drift.variance([series])[0])
+            difference = paired(of_a, of_b, noise.of_difference(p), lambda series: drift.variance([series])[0])
         else:
-            difference = unpaired(of_a, of_b, noise)
+            difference = unpaired(of_a, of_b, noise.of_difference(p))
         found[p] = QuantileRow(p, of_a, of_b, difference, drift.time_constants)
     return found
 

@@ -70,7 +70,7 @@ def evidence(comparison: Comparison, alpha: float, gated: list[str]) -> Evidence
         baseline=run_row(comparison.baseline),
         candidate=run_row(comparison.candidate),
         is_paired=comparison.is_paired,
-        run_noise=comparison.noise,
+        run_noise=comparison.noise.sd,
         judged_share=comparison.judged_share,
         mix_distance=comparison.mix_distance,
         routes=route_rows(comparison, alpha, set(gated)),

@@ -198,5 +198,9 @@ def run_noise(logs: Sequence[float], ses: Sequence[float]) -> float:
     """
     if len(logs) < 3:
         raise ValueError(f"run-to-run noise needs at least 3 A/A runs, got {len(logs)}.")
-    spread = float(np.var(np.asarray(logs), ddof=1)) - float(np.mean(np.square(ses)))
-    return math.sqrt(max(0.0, spread))
+    return math.sqrt(max(0.0, excess_variance(logs, ses)))
+
+
+def excess_variance(logs: Sequence[float], ses: Sequence[float]) -> float:
+    """Variance of ``logs`` beyond the mean square of their standard errors; negative where chance has it so."""
+    return float(np.var(np.asarray(logs), ddof=1)) - float(np.mean(np.square(ses)))

@@ -18,6 +18,7 @@ from analysis.claims import Candidacy, advice, claims, gated_routes, unjudged
 from analysis.compare import TOTAL, Comparison
 from analysis.gate_file import Gate
 from analysis.multiplicity import benjamini_hochberg, holm
+from analysis.noise import RunNoise
 from analysis.reference import calibrated
 from analysis.rows import change, route_rows, run_row
 from analysis.tally import CONNECT
@@ -88,7 +89,8 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
         judged_share=comparison.judged_share,
         mix_distance=comparison.mix_distance,
         is_paired=decides.is_paired,
-        run_noise=comparison.noise,
+        run_noise=comparison.noise.sd,
+        noise_runs=comparison.noise.runs,
         detectable=detectable,
         baseline=run_row(decides.baseline),
         candidate=run_row(comparison.candidate),
@@ -193,14 +195,16 @@ def _detectable(settled: Sequence[Candidacy]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _headline(word: Word, reasons: Sequence[str], detectable: float | None, noise: float) -> str:
+def _headline(word: Word, reasons: Sequence[str], detectable: float | None, noise: RunNoise) -> str:
     parts = [reasons[0]]
     if len(reasons) > 1:
         parts.append(f"{len(reasons) - 1} more {'reason' if len(reasons) == 2 else 'reasons'}.")
     if word is not Word.INVALID and detectable is not None:
         parts.append(f"Detectable change: {signed(detectable)}.")
-    if word is not Word.INVALID and noise:
-        parts.append(f"Run-to-run noise of {percent(noise)} is assumed, not measured.")
+    if word is not Word.INVALID and noise.runs:
+        parts.append(f"Run-to-run noise of {percent(noise.sd)}, measured by {noise.runs} A/A runs, is included.")
+    elif word is not Word.INVALID and noise.sd:
+        parts.append(f"Run-to-run noise of {percent(noise.sd)} is assumed, not measured.")
     return " ".join(parts)
 
 
@@ -208,9 +212,13 @@ def _assumptions(comparison: Comparison, gate: Gate, has_reference: bool) -> lis
     found: list[str] = []
     if has_reference:
         found.append(f"The {gate.gate_on} decides about latency and errors, the reference about misses.")
-    if comparison.noise:
+    noise = comparison.noise
+    if noise.runs:
+        by = ", ".join(f"{quantile(p)} {percent(sd)}" for p, sd in noise.by_quantile.items())
+        found.append(f"Run-to-run noise was measured by {noise.runs} A/A runs ({by}) and widens every interval.")
+    elif noise.sd:
         found.append(
-            f"Run-to-run noise of {percent(comparison.noise)} is assumed and widens every interval, since fewer than "
+            f"Run-to-run noise of {percent(noise.sd)} is assumed and widens every interval, since fewer than "
             "three A/A runs measured it."
         )
     else:

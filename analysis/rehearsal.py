@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from analysis.compare import QUANTILES, Comparison, compare
 from analysis.evidence import Evidence, evidence
 from analysis.gate_file import Gate, GateFileError, check_routes
 from analysis.judge import judge
+from analysis.noise import RunNoise, learn_noise
 from analysis.reference import check_reference, usual_misses
-from analysis.report.page import comparison_html, verdict_html
 from analysis.report.json_ import to_json
 from analysis.report.junit import to_junit
 from analysis.report.markdown import to_markdown
+from analysis.report.page import comparison_html, verdict_html
 from analysis.samples import Run, read_run
 from analysis.verdict import Verdict
 
@@ -29,13 +31,19 @@ class Rehearsal:
 
 
 def rehearse(
-    baseline: Path, candidate: Path, gate: Gate, where: str = "the gate", reference: Path | None = None
+    baseline: Path,
+    candidate: Path,
+    gate: Gate,
+    where: str = "the gate",
+    reference: Path | None = None,
+    repeats: Sequence[Path] = (),
 ) -> Rehearsal:
     """Compare and judge two run folders.
 
     Args:
         where: the gate's name in messages.
         reference: a run of the last good build with the candidate's plan and scale.
+        repeats: A/A runs, at least three of one build, that measure run-to-run noise; () assumes it.
 
     Raises:
         ArtefactError: a run cannot be read, or two of them cannot be compared.
@@ -44,27 +52,31 @@ def rehearse(
     if gate.gate_on == "reference" and reference is None:
         raise GateFileError(f"{where}: gate_on is 'reference', and none was given. Name a run with --reference.")
     mine = read_run(candidate)
+    quantiles = sorted({*QUANTILES, *gate.quantiles, *(slo.quantile for slo in gate.slos)})
+    noise = RunNoise(gate.assumed_run_noise)
+    if repeats:
+        noise = learn_noise([read_run(path) for path in repeats], gate.slice_s, quantiles, gate.alpha)
     calibrating: Comparison | None = None
     usual: dict[str, float] = {}
     if reference is not None:
         good = read_run(reference)
         check_reference(good, mine)
-        calibrating = _compare(good, mine, gate, {})
+        calibrating = _compare(good, mine, gate, noise, {})
         usual = usual_misses(calibrating.baseline.routes)
-    comparison = _compare(read_run(baseline), mine, gate, usual)
+    comparison = _compare(read_run(baseline), mine, gate, noise, usual)
     check_routes(gate, list(comparison.baseline.routes), where)
     shown = calibrating if calibrating and gate.gate_on == "reference" else comparison
     drawn = evidence(shown, gate.alpha, gated_routes(shown, gate))
     return Rehearsal(comparison, judge(comparison, gate, calibrating), drawn)
 
 
-def _compare(baseline: Run, candidate: Run, gate: Gate, usual: dict[str, float]) -> Comparison:
+def _compare(baseline: Run, candidate: Run, gate: Gate, noise: RunNoise, usual: dict[str, float]) -> Comparison:
     return compare(
         baseline,
         candidate,
         slice_s=gate.slice_s,
         quantiles=sorted({*QUANTILES, *gate.quantiles, *(slo.quantile for slo in gate.slos)}),
-        run_noise=gate.assumed_run_noise,
+        run_noise=noise,
         max_miss=gate.max_miss,
         usual_misses=usual,
     )

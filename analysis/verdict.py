@@ -198,6 +198,9 @@ class Verdict(msgspec.Struct, frozen=True):
     mix_distance: float
     is_paired: bool
     run_noise: float
+    """Relative spread between two runs of one build that entered every interval."""
+    noise_runs: int
+    """A/A runs that measured it; 0: it is assumed."""
     detectable: float | None
     """The smallest change that the gated latency claims would find in 80 % of cases: the median over them."""
     baseline: RunRow

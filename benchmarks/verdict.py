@@ -24,6 +24,7 @@ from analysis.gate_file import Gate
 from analysis.histogram import Histogram, histogram_of
 from analysis.interval import run_noise, unpaired
 from analysis.multiplicity import benjamini_hochberg, holm
+from analysis.noise import RunNoise
 from analysis.variance import estimate_quantile
 
 P = 0.95
@@ -110,8 +111,8 @@ def false_alarms(reps: int, seed: int) -> None:
                 hits[name].append(alarm)
             a, b = (histogram(run) for run in runs)
             hits["plain"].append(differs(unpaired(estimate_quantile(a, P), estimate_quantile(b, P), 0.0)))
-            hits["ours"].append(differs(compare_quantiles(a, b, [P], 0.0, False)[P].difference))
-            gated = compare_quantiles(a, b, [P], 0.03 * math.sqrt(2), False)[P]
+            hits["ours"].append(differs(compare_quantiles(a, b, [P], RunNoise(0.0), False)[P].difference))
+            gated = compare_quantiles(a, b, [P], RunNoise(0.03), False)[P]
             held = is_held(gated)
             hits["gated"].append(differs(gated.difference) and not held)
             hits["held"].append(held)
@@ -122,9 +123,7 @@ def false_alarms(reps: int, seed: int) -> None:
                     estimate_quantile(histogram(sim.simulate(rng, scenario, sim.schedule(rng))), P) for _ in range(8)
                 ]
                 slopes = [e.slope() * e.se for e in earlier]
-                sigma = run_noise([e.log_value for e in earlier], slopes)
-                # the product's normal multiplier becomes Student's with 7 degrees of freedom
-                noise = sigma * math.sqrt(2) * float(stats.t.ppf(0.975, 7) / stats.norm.ppf(0.975))
+                noise = RunNoise(run_noise([e.log_value for e in earlier], slopes), runs=8)
                 hits["8 A/A runs"].append(differs(compare_quantiles(a, b, [P], noise, False)[P].difference))
             effects.append(gated.baseline.design_effect)
             lengths.append(gated.time_constants)
@@ -157,7 +156,7 @@ def words(reps: int, seed: int) -> None:
                 low, high = iid_bootstrap_90(runs[0].latency_s, runs[1].latency_s)
                 rows = [
                     compare_quantiles(a, b, [P], noise, pair)[P]
-                    for noise, pair in ((0.0, False), (0.0, True), (0.03 * math.sqrt(2), True))
+                    for noise, pair in ((RunNoise(0.0), False), (RunNoise(0.0), True), (RunNoise(0.03), True))
                 ]
                 ends = [(low, high)] + [(r.difference.lower_at(0.05), r.difference.upper_at(0.05)) for r in rows]
                 holds = [False] + [is_held(row) for row in rows]
@@ -219,7 +218,9 @@ def many(reps: int, seed: int) -> None:
                     if run and route in bad:
                         latency = latency * factor
                     hists.append(histogram(sim.Simulated(at, latency)))
-                p_values.append(compare_quantiles(hists[0], hists[1], [P], 0.0, False)[P].difference.p_above(0.0))
+                p_values.append(
+                    compare_quantiles(hists[0], hists[1], [P], RunNoise(0.0), False)[P].difference.p_above(0.0)
+                )
             p = np.array(p_values)
             truly = np.isin(np.arange(routes), bad) if factor > 1 else np.zeros(routes, bool)
             for name, found in (

@@ -53,6 +53,14 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(metavar="RUN", help="A run of the last good build, of the same plan and scale."),
         ] = None,
+        repeats: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--aa",
+                metavar="RUN",
+                help="Runs of one build, three or more, that measure run-to-run noise; repeat the option.",
+            ),
+        ] = None,
         init: Annotated[
             bool, typer.Option("--init", help="Write a gate file from BASELINE, with its reasons, to -o FILE.")
         ] = False,
@@ -65,7 +73,10 @@ def register(app: typer.Typer) -> None:
         if output is None:
             raise ReplayError("gate: no output folder. Name a new one with -o DIR.")
         runs = _Runs(
-            named(baseline, "runs"), named(candidate, "runs"), named(reference, "runs") if reference else None
+            named(baseline, "runs"),
+            named(candidate, "runs"),
+            named(reference, "runs") if reference else None,
+            [named(name, "runs") for name in repeats or []],
         )
         return _judge(runs, output, gate_file, as_json=as_json)
 
@@ -75,6 +86,7 @@ class _Runs:
     baseline: Path
     candidate: Path
     reference: Path | None
+    repeats: list[Path]
 
 
 def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) -> int:
@@ -87,7 +99,7 @@ def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) 
         raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
     try:
         gate, where = _gate(gate_file)
-        rehearsal = rehearse(runs.baseline, runs.candidate, gate, where, runs.reference)
+        rehearsal = rehearse(runs.baseline, runs.candidate, gate, where, runs.reference, runs.repeats)
         files = reports(rehearsal)
     except GateFileError as error:
         raise ReplayError(str(error)) from None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.compare import Comparison, compare, windows
+from analysis.noise import RunNoise
 from analysis.samples import ArtefactError, Run, read_run
 from tests.runs import Samples, shop, write_run
 
@@ -21,7 +22,7 @@ def run(folder: Path, samples: Samples | None = None, **manifest: object) -> Run
 
 def pair(tmp_path: Path, a: Samples, b: Samples, **manifest: object) -> Comparison:
     baseline = run(tmp_path / "a", a, kind="production")
-    return compare(baseline, run(tmp_path / "b", b, **manifest), slice_s=2.0, run_noise=0.0)
+    return compare(baseline, run(tmp_path / "b", b, **manifest), slice_s=2.0, run_noise=RunNoise(0.0))
 
 
 def test_a_build_that_is_slower_by_a_factor_shows_that_factor(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from analysis.compare import compare
 from analysis.gate_file import Budget, Gate, Margins, Override, Slo, ValidityLimits
 from analysis.judge import judge
+from analysis.noise import RunNoise
 from analysis.samples import read_run
 from analysis.verdict import State, Verdict, Word
 from replay.runs import Tick
@@ -24,7 +25,7 @@ def verdict(
 ) -> Verdict:
     a = read_run(write_run(tmp_path / "friday", baseline or shop(1), kind="production"))
     b = read_run(write_run(tmp_path / "build", candidate, **manifest))
-    found = compare(a, b, slice_s=gate.slice_s, run_noise=gate.assumed_run_noise, max_miss=gate.max_miss)
+    found = compare(a, b, slice_s=gate.slice_s, run_noise=RunNoise(gate.assumed_run_noise), max_miss=gate.max_miss)
     return judge(found, gate)
 
 

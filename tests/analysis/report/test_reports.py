@@ -17,8 +17,8 @@ from rich.console import Console
 
 from analysis.gate_file import Gate, Margins, Slo
 from analysis.rehearsal import Rehearsal, compare_runs, comparison_reports, rehearse, reports
-from analysis.report.page import verdict_html
 from analysis.report.json_ import verdict_schema
+from analysis.report.page import verdict_html
 from analysis.report.terminal import render, render_comparison
 from analysis.verdict import Verdict
 from tests.runs import shop, write_run

@@ -1,0 +1,102 @@
+"""Run-to-run noise: how much two runs of one build differ by more than each run's own variation explains.
+
+Nothing inside one run can show it. It is assumed until at least three A/A runs (one build, one plan, one scale) have
+measured it: σ² = max(0, var(ln q_k) − mean(se_k²)), averaged over the routes of a quantile and weighted by their
+requests, since noise of machines and caches touches them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analysis.interval import excess_variance
+from analysis.samples import ArtefactError, Run
+from analysis.tally import Tally, Window, tally
+from analysis.variance import NU, estimate_quantile, t_critical
+
+MIN_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunNoise:
+    """The spread of a log quantile between runs of one build."""
+
+    sd: float
+    """Standard deviation where ``by_quantile`` says nothing else."""
+    by_quantile: Mapping[float, float] = field(default_factory=dict)
+    runs: int = 0
+    """A/A runs that measured it; 0: assumed."""
+
+    def of_run(self, p: float) -> float:
+        """Standard deviation of one run's log quantile, raised for how few runs measured it.
+
+        Student's t with runs − 1 degrees of freedom takes the place of the normal at 5 %.
+        """
+        sd = self.by_quantile.get(p, self.sd)
+        if not self.runs:
+            return sd
+        return sd * float(t_critical(0.05, self.runs - 1) / t_critical(0.05, math.inf))
+
+    def of_difference(self, p: float) -> float:
+        """Standard deviation of the difference of two runs."""
+        return math.sqrt(2) * self.of_run(p)
+
+
+def learn_noise(runs: Sequence[Run], slice_s: float, quantiles: Sequence[float], alpha: float) -> RunNoise:
+    """The noise that ``runs`` of one build show.
+
+    Raises:
+        ArtefactError: they are fewer than three, too short, or not of one plan, scale, speed and mode.
+    """
+    if len(runs) < MIN_RUNS:
+        raise ArtefactError(f"{len(runs)} A/A runs cannot measure run-to-run noise. Name at least {MIN_RUNS}.")
+    first = runs[0].manifest
+    for run in runs[1:]:
+        found = run.manifest
+        if (found.plan_hash, found.scale, found.speed, found.mode, found.templates) != (
+            first.plan_hash,
+            first.scale,
+            first.speed,
+            first.mode,
+            first.templates,
+        ):
+            raise ArtefactError(
+                f"{run.folder}: is of another plan, scale, speed or mode than {runs[0].folder}. "
+                "A/A runs replay one plan at one scale against one build."
+            )
+    return noise_of([tally(run, _window(run, slice_s)) for run in runs], quantiles, alpha)
+
+
+def noise_of(tallies: Sequence[Tally], quantiles: Sequence[float], alpha: float) -> RunNoise:
+    """The noise between counted runs; see ``learn_noise``."""
+    by_quantile: dict[float, float] = {}
+    shared = set.intersection(*(set(run.routes) for run in tallies))
+    for p in quantiles:
+        variances, weights = [], []
+        for name in sorted(shared):
+            parts = [run.routes[name].response for run in tallies]
+            if not all(part.n for part in parts):
+                continue
+            estimates = [estimate_quantile(part, p) for part in parts]
+            if all(estimate.is_enough(alpha) for estimate in estimates):
+                errors = [estimate.slope() * estimate.se for estimate in estimates]
+                variances.append(excess_variance([estimate.log_value for estimate in estimates], errors))
+                weights.append(min(part.n for part in parts))
+        if variances:
+            by_quantile[p] = math.sqrt(max(0.0, float(np.average(variances, weights=weights))))
+    if not by_quantile:
+        raise ArtefactError("the A/A runs hold too few requests of any route to measure run-to-run noise.")
+    return RunNoise(max(by_quantile.values()), by_quantile, len(tallies))
+
+
+def _window(run: Run, slice_s: float) -> Window:
+    manifest = run.manifest
+    end = min(manifest.duration_ns, manifest.ended_at_ns or manifest.duration_ns)
+    slices = (end - manifest.warmup_ns) // round(slice_s * 1e9)
+    if slices <= 2 * NU or manifest.ended != "complete":
+        raise ArtefactError(f"{run.folder}: is too short or did not complete, so it is no A/A run. Make it again.")
+    return Window(manifest.warmup_ns, round(slice_s * 1e9), slices)

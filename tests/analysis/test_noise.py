@@ -1,0 +1,86 @@
+"""Run-to-run noise: learned from repeated runs of one build, and raised for how few they are."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.gate_file import Gate, Margins
+from analysis.noise import RunNoise, learn_noise, noise_of
+from analysis.rehearsal import rehearse
+from analysis.samples import ArtefactError, Run, read_run
+from analysis.tally import Tally, Window, tally
+from analysis.verdict import Word
+from tests.runs import shop, write_run
+
+
+def repeats(tmp_path: Path, n: int, sd: float, **manifest: object) -> list[Run]:
+    """Runs of one build whose level differs by ``sd`` from run to run."""
+    rng = np.random.default_rng(5)
+    found = []
+    for i in range(n):
+        samples = shop(20 + i, length_s=120)
+        samples.response_s = samples.response_s * np.exp(rng.normal(0, sd))
+        found.append(read_run(write_run(tmp_path / f"aa-{i}", samples, **manifest)))
+    return found
+
+
+def counted(runs: list[Run]) -> list[Tally]:
+    return [tally(run, Window(0, 2 * 10**9, 60)) for run in runs]
+
+
+def test_the_spread_between_runs_is_found(tmp_path: Path) -> None:
+    noise = noise_of(counted(repeats(tmp_path, 12, 0.08)), [0.5], 0.05)
+    levels = np.random.default_rng(5).normal(0, 0.08, 12)
+
+    assert noise.by_quantile[0.5] == pytest.approx(np.std(levels, ddof=1), rel=0.2)
+    assert noise.runs == 12
+
+
+def test_runs_that_do_not_differ_have_next_to_no_noise(tmp_path: Path) -> None:
+    assert noise_of(counted(repeats(tmp_path, 8, 0.0)), [0.5, 0.95], 0.05).sd < 0.02
+
+
+def test_few_runs_count_for_less_by_students_t() -> None:
+    four, assumed = RunNoise(0.02, {0.5: 0.01}, runs=4), RunNoise(0.02)
+
+    factor = stats.t.ppf(0.95, 3) / stats.norm.ppf(0.95)
+    assert four.of_run(0.5) == pytest.approx(0.01 * factor)
+    assert four.of_run(0.95) == pytest.approx(0.02 * factor)
+    assert assumed.of_run(0.5) == 0.02
+    assert assumed.of_difference(0.5) == pytest.approx(0.02 * math.sqrt(2))
+
+
+def test_two_runs_measure_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"2 A/A runs cannot measure run-to-run noise\. Name at least 3"):
+        learn_noise(repeats(tmp_path, 2, 0.0), 2.0, [0.5], 0.05)
+
+
+def test_runs_of_two_scales_are_no_repeats(tmp_path: Path) -> None:
+    runs = repeats(tmp_path / "a", 2, 0.0) + repeats(tmp_path / "b", 1, 0.0, scale=2.0)
+
+    with pytest.raises(ArtefactError, match="is of another plan, scale, speed or mode than"):
+        learn_noise(runs, 2.0, [0.5], 0.05)
+
+
+def test_a_broken_off_run_is_no_repeat(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="is too short or did not complete, so it is no A/A run"):
+        learn_noise(repeats(tmp_path, 3, 0.0, ended="breaker"), 2.0, [0.5], 0.05)
+
+
+def test_a_gate_with_repeats_says_that_it_measured(tmp_path: Path) -> None:
+    runs = [run.folder for run in repeats(tmp_path, 6, 0.01)]
+    baseline = write_run(tmp_path / "friday", shop(1), kind="production")
+    candidate = write_run(tmp_path / "build", shop(2))
+    gate = Gate(slice_s=2.0, min_slices=30, margins=Margins(relative=0.35))
+
+    found = rehearse(baseline, candidate, gate, repeats=runs).verdict
+
+    assert found.verdict is Word.READY
+    assert found.noise_runs == 6
+    assert "measured by 6 A/A runs, is included" in found.headline
+    assert "assumed" not in found.headline + " ".join(found.assumptions)
