@@ -114,7 +114,7 @@ class Sanitizer:
             bytes_in=raw.response.body_bytes if raw.response is not None else 0,
             mapped=sorted(mapped),
         )
-        if not self._gate.passes(_raw_texts(raw, sent, got), _written_texts(exchange), self._walk.kept):
+        if not self._gate.passes(_raw_texts(raw, sent, got), [_written_text(exchange)], self._walk.kept):
             self.counts["withheld:gate"] += 1
             return None
         return exchange
@@ -156,26 +156,19 @@ def _header_texts(headers: list[RawPair]) -> Iterable[bytes]:
         yield value
 
 
-def _written_texts(exchange: Exchange) -> Iterable[bytes]:
+def _written_text(exchange: Exchange) -> bytes:
     request, response = exchange.request, exchange.response
-    yield exchange.route.encode()
-    yield request.host.encode("utf-8", "surrogatepass")
-    yield request.path.encode("utf-8", "surrogatepass")
-    yield from _pair_texts(request.headers)
-    yield _body_text(request.body)
+    texts = [exchange.route, request.host, request.path, *_pair_texts(request.headers), _body_text(request.body)]
     if response is not None:
-        yield from _pair_texts(response.headers)
-        yield _body_text(response.body)
+        texts += [*_pair_texts(response.headers), _body_text(response.body)]
+    return "\n".join(texts).encode("utf-8", "surrogatepass")
 
 
-def _pair_texts(pairs: list[Pair]) -> Iterable[bytes]:
-    for name, value in pairs:
-        yield name.encode("utf-8", "surrogatepass")
-        yield value.encode("utf-8", "surrogatepass")
+def _pair_texts(pairs: list[Pair]) -> Iterable[str]:
+    return (text for pair in pairs for text in pair)
 
 
-def _body_text(body: Body) -> bytes:
-    if isinstance(body, str):
-        return body.encode("utf-8", "surrogatepass")
-    # The length of an opaque body is written on purpose, and Content-Length has said it.
-    return body.type.encode() + b"\n" + (body.base64 or b"") if isinstance(body, Sealed) else b""
+def _body_text(body: Body) -> str:
+    if isinstance(body, Sealed):  # the bytes themselves: the gate sees into no base64 of bytes
+        return (body.base64 or b"").decode("utf-8", "replace")
+    return body or ""

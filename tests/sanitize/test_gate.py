@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.sanitize.gate import Gate, tokens
-from tests.sanitize.making import pseudonyms
+from tests.factories import raw_exchange
+from tests.sanitize.making import pseudonyms, sanitizer
 
 MAP = pseudonyms()
 GATE = Gate(["skugroup"], MAP.digits)
@@ -95,3 +96,17 @@ def test_any_token_is_seen_between_any_texts(token: str, before: str, after: str
     found = tokens(text)
 
     assert token.encode() in found or b"%" in text or b"\\" in text or tokens(token.encode()) <= found
+
+
+def test_the_gate_sees_into_a_multipart_body_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = sanitizer()
+    monkeypatch.setattr(mine._walk.leaves, "text", lambda text: text)  # a map that maps nothing
+    body = (
+        b'--XX\r\nContent-Disposition: form-data; name="a"\r\n\r\n%b\r\n'
+        b'--XX\r\nContent-Disposition: form-data; name="b"; filename="x.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n\xff\xfe\xff\r\n--XX--\r\n"
+    ) % SECRET.encode()
+    headers = [(b"Content-Type", b"multipart/form-data; boundary=XX")]
+
+    assert mine.clean(raw_exchange(method="POST", headers=headers, body=body)) is None
+    assert mine.counts["withheld:gate"] == 1
