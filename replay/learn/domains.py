@@ -44,7 +44,8 @@ class Found:
     """The places that the guard is proposed for."""
     places: int
     """All places that were pooled, those too where too few values are shared."""
-    exchanges: int
+    count: int
+    """Values that were seen, repeated ones too."""
     clients: int
     values: int
     """Distinct values that were held."""
@@ -65,7 +66,7 @@ def domains(seen: Observation, is_name_listed: Callable[[str], bool]) -> list[Fo
         if sort and name and not is_barred(name):
             pools[name, sort][spot] = tally
     found = [_judged(names[0], sort, pool, seen.k) for names, sort, pool in _joined(pools, seen.k)]
-    found.sort(key=lambda domain: (domain.guard is None, -domain.exchanges, domain.name))
+    found.sort(key=lambda domain: (domain.guard is None, -domain.count, domain.name))
     return _named_apart(found[:MOST_DOMAINS])
 
 
@@ -168,7 +169,7 @@ def _judged(name: str, sort: str, pool: dict[Spot, Tally], k: int) -> Found:
         guard=guard if spots else None,
         spots=tuple(sorted(spots, key=lambda spot: (spot.where, spot.route, spot.name, spot.pointer))),
         places=len(pool),
-        exchanges=sum(tally.exchanges for tally in pool.values()),
+        count=sum(tally.count for tally in pool.values()),
         clients=len(clients),
         values=len(sights),
         shared=len(shared),

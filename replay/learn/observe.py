@@ -159,7 +159,7 @@ class Observation:
             room = max(0, min(1_000, MOST_HELD - self._held))
             tally = self.places[spot] = Tally(Values(self.k, room), Values(self.k, room))
         held = len(tally.values.sights) + len(tally.words.sights)
-        tally.add(value, self._client, self.exchanges, with_words=spot.where in _TYPED_IN)
+        tally.add(value, self._client, with_words=spot.where in _TYPED_IN)
         self._held += len(tally.values.sights) + len(tally.words.sights) - held
 
     def note_name(self, name: str) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from replay.learn.domains import Found, domains
 from replay.learn.observe import Observation, Spot
-from replay.learn.templates import VERSION_NUMBER, Learned
+from replay.learn.templates import UNNAMED, VERSION_NUMBER, Learned
 from replay.learn.values import LONGEST_VALUE, bits_a_character, is_plain_name
 from replay.routes import Routes, Template, is_literal, word_set
 from replay.sanitize.policy import WHERE
@@ -42,12 +42,17 @@ class Proposal:
 
 
 def writable(learned: list[Learned], k: int) -> list[Learned]:
-    """The templates that may stand in a file: every literal is a word of interfaces or shared by *k* clients."""
+    """The templates that may stand in a file, and say more than the built-in routes do.
+
+    Every literal is a word of interfaces or shared by *k* clients; a literal of the second sort is there, or a
+    parameter with a name.
+    """
     return [
         one
         for one in learned
         if all(len(literal.clients) >= k for literal in one.literals)
         and all(map(_is_writable, one.path.split("/")))
+        and (one.literals or any(map(_is_named, one.path.split("/"))))
         and _TEMPLATE.fullmatch(one.path)
     ][:MOST_ROUTES]
 
@@ -74,7 +79,7 @@ def propose(seen: Observation, learned: list[Learned], source: str) -> Proposal:
     listed = frozenset(names[:MOST_NAMES])
     found = domains(seen, lambda name: name in listed or name in headers)
     active = [domain for domain in found if domain.guard is not None]
-    candidates = [domain for domain in found if domain.guard is None and domain.exchanges > 1][:MOST_CANDIDATES]
+    candidates = [domain for domain in found if domain.guard is None and domain.count > 1][:MOST_CANDIDATES]
     text = "\n".join(
         [
             *_head(seen, source),
@@ -82,7 +87,7 @@ def propose(seen: Observation, learned: list[Learned], source: str) -> Proposal:
             *_names(sorted(listed), headers),
             *_routes(learned),
             *(line for domain in active for line in _keep(domain, seen, listed)),
-            *_candidates(candidates, seen),
+            *_candidates(candidates),
         ]
     )
     return Proposal(text + "\n", len({one.path for one in learned}), len(active), len(candidates), len(listed))
@@ -133,7 +138,7 @@ def _routes(learned: list[Learned]) -> Iterator[str]:
         by_path[one.path].append(one)
     for path, ones in sorted(by_path.items()):
         clients = len({client for one in ones for client in one.sight.clients})
-        yield f"# Asked for {sum(one.sight.count for one in ones):,} times by {clients} or more clients."
+        yield f"# Asked for {sum(one.sight.count for one in ones):,} times, by at least {clients} clients."
         yield "[[routes]]"
         yield f"template = {_text(path)}"
         yield f"methods = {_list(sorted({one.method for one in ones}))}"
@@ -142,10 +147,8 @@ def _routes(learned: list[Learned]) -> Iterator[str]:
 
 def _keep(domain: Found, seen: Observation, listed: frozenset[str]) -> Iterator[str]:
     assert domain.guard is not None
-    yield (
-        f"# Seen in {domain.exchanges:,} exchanges of {_many(domain.clients)} clients; "
-        f"{domain.shared:,} of {_many(domain.values)} values are shared by at least {seen.k}."
-    )
+    shared = f"{domain.shared:,} of {_many(domain.values)} values are shared by at least {seen.k}"
+    yield f"# {_seen(domain).capitalize()}; {shared}."
     if len(domain.spots) < domain.places:
         yield f"# Not kept at {domain.places - len(domain.spots)} more places of it: too few shared values there."
     yield f"[keep.{domain.name}]"
@@ -178,26 +181,33 @@ def _places(where: str, spots: tuple[Spot, ...], seen: Observation, listed: froz
             yield f"{spot.route} /{'/'.join(steps)}"
 
 
-def _candidates(found: list[Found], seen: Observation) -> Iterator[str]:
+def _candidates(found: list[Found]) -> Iterator[str]:
     if not found:
         return
-    yield "# Candidates that are not kept. Their values are not written down anywhere."
+    yield "# Candidates: places of one name that are not kept. Their values are not written down anywhere."
     for domain in found:
-        yield (
-            f"#   {domain.name} ({domain.sort}): seen in {domain.exchanges:,} exchanges of {_many(domain.clients)} "
-            f"clients at {domain.places:,} places; {domain.shared:,} of {_many(domain.values)} values are shared by "
-            f"at least {seen.k}"
-        )
+        shared = f"{domain.shared:,} of {_many(domain.values)} values shared"
+        yield f"#   {domain.name} ({domain.sort}): {_seen(domain)}, at {domain.places:,} places; {shared}"
+
+
+def _seen(domain: Found) -> str:
+    return f"seen {domain.count:,} times in exchanges of {_many(domain.clients)} clients"
 
 
 def _is_writable(piece: str) -> bool:
     return piece.startswith("{") or is_literal(piece) or is_plain_name(piece) or bool(VERSION_NUMBER.fullmatch(piece))
 
 
+def _is_named(piece: str) -> bool:
+    return piece.startswith("{") and not UNNAMED.fullmatch(piece[1:-1])
+
+
 def _is_plain_host(host: str) -> bool:
     name = host.partition(":")[0]
-    return not vetoed(host) and all(
-        len(label) <= LONGEST_VALUE and bits_a_character(label) <= 3.0 for label in name.split(".")
+    return (
+        not vetoed(host)
+        and not name.endswith(".invalid")
+        and all(len(label) <= LONGEST_VALUE and bits_a_character(label) <= 3.0 for label in name.split("."))
     )
 
 

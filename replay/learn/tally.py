@@ -70,16 +70,11 @@ class Tally:
     words: Values
     """The words of values with blanks in them."""
     count: int = 0
-    exchanges: int = 0
     clients: set[int] = field(default_factory=set)
-    last_exchange: int = -1
 
-    def add(self, value: str, client: int, exchange: int, *, with_words: bool = False) -> None:
-        """Count one value of one exchange, and its words where it has several."""
+    def add(self, value: str, client: int, *, with_words: bool = False) -> None:
+        """Count one value, and its words where it has several."""
         self.count += 1
-        if exchange != self.last_exchange:
-            self.exchanges += 1
-            self.last_exchange = exchange
         if len(self.clients) < MOST_VALUES:
             self.clients.add(client)
         if len(value) <= LONGEST_HELD:

@@ -64,10 +64,16 @@ class _Node:
 
 
 class PathTrie:
-    """The raw paths that were asked for. At most 200,000 segments are told apart; others count as values."""
+    """The raw paths that were asked for.
 
-    def __init__(self, k: int) -> None:
+    Args:
+        k: how many clients decide.
+        most_nodes: different beginnings of paths that are told apart; what comes later is left out.
+    """
+
+    def __init__(self, k: int, most_nodes: int = MOST_NODES) -> None:
         self._k = k
+        self._most_nodes = most_nodes
         self._roots: dict[str, _Node] = {}
         self._nodes = 0
 
@@ -82,7 +88,10 @@ class PathTrie:
         node = self._roots.setdefault(method, _Node())
         for at, piece in enumerate(pieces):
             is_version = not at and len(pieces) > 1 and VERSION_NUMBER.fullmatch(piece)
-            node = self._child(node, piece if is_version else _key(piece))
+            child = self._child(node, piece if is_version else _key(piece))
+            if child is None:
+                return
+            node = child
             node.seen.add(client, self._k)
         node.ends.add(client, self._k)
 
@@ -97,15 +106,14 @@ class PathTrie:
             for found in _walked(self._collapsed(root, ""), (), (), {}):
                 yield Learned(method, "/" + "/".join(found.pieces), found.sight, found.literals, found.words)
 
-    def _child(self, node: _Node, key: str) -> _Node:
+    def _child(self, node: _Node, key: str) -> _Node | None:
         found = node.children.get(key)
-        if found is None:
-            if len(node.children) >= MOST_CHILDREN or self._nodes >= MOST_NODES:
-                key = _REST
-                found = node.children.get(key)
-            if found is None:
-                found = node.children[key] = _Node()
-                self._nodes += 1
+        if found is None and len(node.children) >= MOST_CHILDREN:
+            key = _REST
+            found = node.children.get(key)
+        if found is None and self._nodes < self._most_nodes:
+            found = node.children[key] = _Node()
+            self._nodes += 1
         return found
 
     def _collapsed(self, node: _Node, parent: str) -> _Node:

@@ -10,7 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
+from replay.learn.templates import singular
 from replay.routes import interface_words, word_set
 from replay.sanitize.guards import Accepts, guard
 from replay.sanitize.veto import vetoed
@@ -84,11 +86,12 @@ def is_plain_name(name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=20_000)
 def is_barred(name: str) -> bool:
     """Whether no value of this name is ever proposed: a secret's, a person's, a time's, a random code's."""
-    return (
-        is_secret_name(name) or is_time_name(name) or is_random_name(name) or any(p in _PERSONAL for p in parts(name))
-    )
+    if is_secret_name(name) or is_time_name(name) or is_random_name(name):
+        return True
+    return any(part in _PERSONAL or singular(part) in _PERSONAL for part in parts(name))
 
 
 def sort_of(value: str) -> str:
