@@ -117,7 +117,7 @@ def is_literal(segment: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _is_literal(segment: str) -> bool:
-    if segment in {"", ".", ".."} or _VERSION.fullmatch(segment) or (len(segment) == 1 and segment in _LETTERS):
+    if segment in {"", ".", "..", "*"} or _VERSION.fullmatch(segment) or (len(segment) == 1 and segment in _LETTERS):
         return True
     if is_word(segment.lower()):
         return True

@@ -37,6 +37,7 @@ PLAIN = Routes()
         ("/q/%C3%A9t%C3%A9", "/q/{text}"),
         ("/users/", "/users/"),
         ("/users?id=7#x", "/users"),
+        ("*", "*"),
     ],
 )
 def test_a_path_gives_its_route(path: str, route: str) -> None:
