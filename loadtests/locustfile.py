@@ -19,6 +19,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests.engine.control import Finished
+from loadtests.page import add_tab
 from loadtests.users import EngineParent, LaneUser, as_report
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_REFUSED, RefusedError
 from replay.runspec import SPEC_VARIABLE, RunSpec, read_spec
@@ -58,6 +59,14 @@ class Master:
         self._spawned = bool(SPEC.profile)
         self._tested = False
         self._started = False
+        self._engines: dict[str, dict[str, Any]] = {}
+        if environment.web_ui is not None:
+            add_tab(environment, self._engines.values)
+
+    def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        """A worker says how its engine is."""
+        if data.get("engine"):
+            self._engines[client_id] = data["engine"]
 
     def test_start(self) -> None:
         """A test starts: check the target again."""
@@ -181,6 +190,7 @@ def _on_init(environment: Environment, **_: Any) -> None:
         runner.register_message(
             "engine_finished", lambda msg, **_: master.engine_finished(msg.data["worker"], msg.data["ended"])
         )
+        environment.events.worker_report.add_listener(lambda client_id, data: master.worker_report(client_id, data))
         environment.events.spawning_complete.add_listener(lambda **_: master.spawning_complete())
     elif isinstance(runner, WorkerRunner):
         worker = Worker(environment)

@@ -120,7 +120,7 @@ class EngineParent:
                 stdin.write(line(command))
                 stdin.flush()
         except (OSError, ValueError):
-            self.ended = True
+            return  # the engine is gone; the end of its output says so to the listener
 
     def _listen(self) -> None:
         for text in _lines(self._process.stdout.fileno()):  # type: ignore[union-attr]
@@ -135,7 +135,7 @@ class EngineParent:
                     self._finished(report)
         if not self.ended:
             self.ended = True
-            self._finished(Finished("worker lost", f"the engine ended with code {self._process.wait()}"))
+            self._finished(Finished("worker lost", "the engine ended without a word"))
 
 
 def _lines(fd: int) -> Iterable[bytes]:
@@ -180,4 +180,11 @@ def as_report(tick: Tick | None) -> dict[str, Any]:
     """What a worker tells the master of its engine beside Locust's own figures."""
     if tick is None:
         return {}
-    return {"lag_ms": tick.loop_lag_ns / 1e6, "in_flight": tick.in_flight, "cpu": tick.cpu}
+    return {
+        "worker": tick.worker,
+        "due": tick.due,
+        "sent": tick.sent,
+        "in_flight": tick.in_flight,
+        "lag_ms": tick.loop_lag_ns / 1e6,
+        "cpu": tick.cpu,
+    }

@@ -17,6 +17,7 @@ from replay.journal import EngineEnd, EngineTick, JournalReader, journal_path
 
 _GRACE_S = 1.0
 _FINISH_S = 10.0
+_SILENCE_S = 20.0
 _WORST_FIRST = ("recorder", "breaker", "worker lost", "interrupted", "complete")
 
 
@@ -102,8 +103,15 @@ def watch(locust: Locust, folder: Path, workers: int) -> Watch:
 
 
 def _follow(locust: Locust, seen: Watch, line: ProgressLine) -> None:
+    heard_at: dict[int, float] = {}
     while True:
-        line.show(seen.read())
+        new, now = seen.read(), time.monotonic()
+        line.show(new)
+        heard_at |= dict.fromkeys((tick.tick.worker for tick in new), now)
+        silent = [worker for worker, at in heard_at.items() if worker not in seen.ends and now - at > _SILENCE_S]
+        if silent:
+            seen.problem = f"the engine of worker {silent[0]} has said nothing for {_SILENCE_S:.0f} s"
+            return
         if seen.over:
             locust.wait(_FINISH_S if len(seen.ends) == seen.workers else _GRACE_S)
             return

@@ -178,9 +178,20 @@ def retarget(folder: Path, url: str) -> None:
     """Type another host into the web page of the run in ``folder``."""
     [master] = commands_of(folder, b"--web-port")
     arguments = Path(f"/proc/{master}/cmdline").read_bytes().decode().split("\0")
-    page = f"http://127.0.0.1:{arguments[arguments.index('--web-port') + 1]}/swarm"
+    page = f"http://127.0.0.1:{arguments[arguments.index('--web-port') + 1]}"
+
+    def shown() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{page}/stats/requests", timeout=10) as answer:
+            [tab] = json.load(answer)["extended_stats"]
+        return tab["data"] if tab["key"] == "replay" else []
+
+    [row] = wait_for(shown)  # workers report every three seconds
+    assert row["worker"] == 0
+    assert row["sent"] > 0
+    with urllib.request.urlopen(page, timeout=10) as answer:
+        assert b"extended_tabs" in answer.read()
     form = urllib.parse.urlencode({"user_count": 50, "spawn_rate": 50, "host": url}).encode()
-    with urllib.request.urlopen(page, form, timeout=10) as answer:
+    with urllib.request.urlopen(f"{page}/swarm", form, timeout=10) as answer:
         assert json.load(answer)["success"]
 
 

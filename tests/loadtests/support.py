@@ -219,7 +219,7 @@ class LedEngine:
         self.process.stdin.write(line(command))
         self.process.stdin.flush()
 
-    def start(self, lanes: int = 100, lead_ns: int = 200 * MS) -> None:
+    def start(self, lanes: int = 100, lead_ns: int = 150 * MS) -> None:
         """Wait until it is ready, then start the run clock."""
         assert isinstance(self.hear(), Ready)
         self.epoch_ns = time.monotonic_ns() + lead_ns
