@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import string
 from collections.abc import Callable
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -28,6 +30,9 @@ _FREE_CHARACTERS = 40
 _DECODED_CHARACTERS = 16
 """Shorter runs are not looked into: too little to be base64 of a text."""
 _FREE_SPACES = 4
+_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
+_PUNCTUATION = frozenset(string.punctuation + " ") - {"%"}
+_ALWAYS_PLAIN = frozenset(string.ascii_letters + string.digits)
 
 type TextMap = Callable[[str], str]
 type DocumentMap = Callable[[str], str | None]
@@ -112,6 +117,10 @@ class Leaves:
             nested = self.url(text)
             if nested is not None:
                 return nested
+        if "%" in text:
+            nested = self._unescaped(text)
+            if nested is not None:
+                return nested
         nested = self._decoded(text)
         if nested is not None:
             return nested
@@ -120,6 +129,17 @@ class Leaves:
             if nested is not None:
                 return nested
         return self.composite(text)
+
+    def _unescaped(self, text: str) -> str | None:
+        """Percent-encoded text, mapped behind its escapes and escaped again; None where it is no such thing."""
+        escaped = {chr(int(code, 16)) for code in _ESCAPED.findall(text)}
+        if not escaped or not text.isascii() or escaped & set(_ESCAPED.sub("", text)) - _ALWAYS_PLAIN:
+            return None  # what stands both escaped and plain parts the text: behind the escapes its parts were lost
+        try:
+            plain = unquote(text, errors="strict")
+        except UnicodeDecodeError:
+            return None
+        return quote(self.text(plain), safe="".join(_PUNCTUATION - escaped))
 
     def composite(self, text: str) -> str:
         """Text, piece by piece."""
@@ -183,7 +203,7 @@ class Leaves:
     def filler(self, text: str) -> str:
         """Text of the same length and layout that says nothing, not even which of its pieces are equal."""
         words = _Filler(self.pseudonyms, text)
-        return kinds.PLAIN.sub(lambda found: words.next(found[0]), text)
+        return kinds.PLAIN.sub(lambda found: words.next(found[0]), text.replace("@", "."))  # no address of anybody
 
     def _runs(self, text: str) -> str:
         return kinds.PLAIN.sub(lambda found: self._kinds[found.lastgroup or "run"](found[0]), text)
