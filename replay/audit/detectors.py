@@ -131,9 +131,10 @@ def _is_live_card(match: re.Match[bytes]) -> bool:
     digits = re.sub(rb"\D", b"", match[0]).decode()
     if not _NETWORKS.fullmatch(digits) or not _luhn(digits) or _TEST_CARD.match(digits):
         return False
-    # One in forty random ids of 16 digits passes so far: only a written grouping or a name beside it tells.
+    # Our own times in nanoseconds have 13 and 14 digits: there only a written grouping or a name beside it tells.
     grouped = len(digits) != len(match[0])
-    return grouped or bool(_CARD_NAME.search(match.string[max(0, match.start() - 48) : match.start()]))
+    named = _CARD_NAME.search(match.string[max(0, match.start() - 48) : match.start()])
+    return grouped or bool(named) or len(digits) >= 15
 
 
 def _luhn(digits: str) -> bool:

@@ -8,6 +8,10 @@ import msgspec
 import pytest
 from recall import PLACES, Clean, certain, look, plants, sanitised, sanitizer, table, unsanitised
 
+from replay.audit.canaries import Search
+from replay.audit.reading import record_of
+from replay.audit.scan import examine
+
 # Only methods that are known are replayed; an exchange with another one is withheld.
 WITHHELD = {"A method"}
 
@@ -44,6 +48,19 @@ def test_the_gate_does_not_hide_what_the_walkers_let_through() -> None:
         return found.clean
 
     assert certain(plants(seed=7, kinds_a_place=3), ungated).leaks == {}
+
+
+def test_nothing_written_lies_outside_the_reserved_range_of_its_kind() -> None:
+    """No pseudonym is an address, a number or a secret that could be somebody's."""
+    clean = sanitizer(0).clean
+    nothing = Search([])
+    found = Counter(
+        (finding.kind, plant.place, plant.value.kind)
+        for plant in plants(kinds_a_place=8)
+        for finding in examine("record", record_of("record", msgspec.json.encode(clean(plant.raw))), nothing)
+    )
+
+    assert found == {}
 
 
 def test_no_body_is_stored_in_the_form_in_which_it_came() -> None:
