@@ -26,6 +26,9 @@ routes = ["GET /a", "GET /b"]
 slice_s = 0.5
 min_slices = 16
 min_time_constants = 0
+
+[validity]
+max_lag_ms = 50
 """
 
 

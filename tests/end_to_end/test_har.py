@@ -47,7 +47,7 @@ def test_a_recording_goes_the_whole_way_against_a_stub_that_knows_only_its_urls(
     known = {f"{url.path}?{url.query}" if url.query else url.path for url in recorded}
     stub = service(latency_s=0.03, paths=known)
     (tmp_path / "site.toml").write_text(policy(host))
-    (tmp_path / "gate.toml").write_text("slice_s = 1.0\nmin_slices = 16\n")
+    (tmp_path / "gate.toml").write_text("slice_s = 1.0\nmin_slices = 16\n[validity]\nmax_lag_ms = 50\n")
 
     steps = [
         replay("import", "har", str(HAR), "-o", "visit", "--policy", "site.toml"),

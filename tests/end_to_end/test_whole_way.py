@@ -22,7 +22,9 @@ from tests.end_to_end.service import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
+# Wide, for ten seconds of traffic on a machine that runs other tests too.
 GATE = """
+quantiles = [0.5, 0.9]
 slice_s = 0.5
 min_slices = 16
 min_time_constants = 0
@@ -32,6 +34,9 @@ assumed_run_noise = 0.05
 relative = 0.5
 absolute_ms = 25
 errors = 0.05
+
+[validity]
+max_lag_ms = 50
 """
 
 
