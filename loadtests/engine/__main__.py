@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from loadtests.engine.conductor import Conductor
-from loadtests.engine.connections import Limits, Pool, tls_context
 from loadtests.engine.control import (
     Finished,
     LineReader,
@@ -28,6 +27,7 @@ from loadtests.engine.counts import RouteCounts, count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, max_shift_ns
+from loadtests.engine.pool import Limits, Pool, tls_context
 from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from loadtests.engine.breaker import BreakerWatch
 from loadtests.engine.calls import Call, Lane, Row
-from loadtests.engine.connections import Pool
 from loadtests.engine.control import SILENCE_NS
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
 from loadtests.engine.lanes import Lanes
+from loadtests.engine.pool import Pool
 from loadtests.engine.recorder import Recorder
 from loadtests.engine.requests import Stamp
 from loadtests.engine.schedule import Pacer, run_delay_ns

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from loadtests.engine.calls import Call, Lane, Row
-from loadtests.engine.connections import Limits, Pool, tls_context
+from loadtests.engine.pool import Limits, Pool, tls_context
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError

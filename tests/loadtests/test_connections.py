@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from loadtests.engine.calls import Call, Lane, Row
-from loadtests.engine.connections import Limits, Pool, tls_context
+from loadtests.engine.pool import Limits, Pool, tls_context
 
 METHODS = ["GET", "HEAD", "POST"]
 MS = 1_000_000
