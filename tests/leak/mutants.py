@@ -104,6 +104,7 @@ def _identity(mutant: Mutant) -> Callable[..., object]:
     original = getattr(mutant.owner, mutant.attribute)
     names = list(inspect.signature(original).parameters)
     kinds = inspect.signature(original).parameters
+    returned = inspect.signature(original).return_annotation
     index = next(
         i
         for i, name in enumerate(names)
@@ -115,7 +116,8 @@ def _identity(mutant: Mutant) -> Callable[..., object]:
             index = i
 
     def passed(*arguments: object, **named: object) -> object:
-        return named[names[index]] if names[index] in named else arguments[index]
+        given = named[names[index]] if names[index] in named else arguments[index]
+        return given.decode("latin-1") if isinstance(given, bytes) and returned != "bytes | None" else given
 
     return passed
 

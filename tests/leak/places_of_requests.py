@@ -282,6 +282,7 @@ NUMBERS: dict[str, Place] = {
     "json number, key": lambda v: sent(f'{{"seen":{{"{v}":1}}}}'),
     "json number, exponent": lambda v: sent(f'{{"owner":{v}e0}}'),
     "json number, in exponent": lambda v: sent(f'{{"owner":1e{v.replace(".", "")}}}'),
+    "json number, coordinate": lambda v: sent(f'{{"latitude":{v},"lng":{v},"at":{{"lat":"{v}"}}}}'),
     "json number, time name": lambda v: sent(f'{{"created_at":{v},"exp":{v}}}'),
     "graphql number": lambda v: _j({"query": f"{{ user(id: {v}) {{ name }} }}"}),
 }

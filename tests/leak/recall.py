@@ -18,12 +18,14 @@ from exchanges import EPOCH_NS, Message, exchange
 from plants import KINDS, Value
 
 from replay.audit.canaries import Canary, Search
+from replay.audit.detectors import detect
 from replay.audit.reading import record_of
 from replay.audit.scan import PLANTED, Finding, examine
 from replay.exchange import RawExchange
 from replay.sanitize.keys import Key
 from replay.sanitize.policy import load_policy
 from replay.sanitize.sanitizer import Sanitizer
+from replay.sanitize.veto import vetoed
 
 SEED = 20260101
 KINDS_A_PLACE = 10
@@ -131,7 +133,11 @@ def sanitizer(key: int, policy: str = "builtin:strict") -> Sanitizer:
 
 
 def table(outcome: Outcome) -> Iterator[str]:
-    """Leaks found / planted, per class, per kind and, where there are any, per place."""
+    """Leaks found / planted, per class, per kind and, where there are any, per place.
+
+    The last column is what is left to leak where only detectors decide: the plants whose bare value neither the
+    sanitiser's veto nor the auditor's detectors take for anything. They are given it without any encoding.
+    """
     for title, group in (
         ("class", lambda plant: plant.place[0]),
         ("kind", lambda plant: plant.value.kind),
@@ -140,11 +146,20 @@ def table(outcome: Outcome) -> Iterator[str]:
         planted = Counter(map(group, outcome.planted))
         leaked = Counter(group(plant) for plant in outcome.planted if plant.number in outcome.leaked)
         withheld = Counter(group(plant) for plant in outcome.planted if plant.number in outcome.withheld)
-        yield f"{title:<44} planted  leaked  withheld"
+        undetected = Counter(group(plant) for plant in outcome.planted if not is_detected(plant.value))
+        yield f"{title:<44} planted  leaked  withheld  by detectors alone"
         for name, count in planted.items():
             if title != "place" or leaked[name] or withheld[name] or "-v" in sys.argv:
-                yield f"  {name:<42} {count:>7} {leaked[name]:>7} {withheld[name]:>9}"
-    yield f"in all: {len(outcome.leaked)} leaks of {len(outcome.planted)} plants, {len(outcome.withheld)} withheld"
+                yield f"  {name:<42} {count:>7} {leaked[name]:>7} {withheld[name]:>9} {undetected[name]:>19}"
+    yield (
+        f"in all: {len(outcome.leaked)} leaks of {len(outcome.planted)} plants, {len(outcome.withheld)} withheld; "
+        f"by detectors alone {sum(not is_detected(plant.value) for plant in outcome.planted)} leaks"
+    )
+
+
+def is_detected(value: Value) -> bool:
+    """Whether detectors take a bare value for something."""
+    return vetoed(value.text) or any(detect(value.text.encode()))
 
 
 def unsanitised(raw: RawExchange) -> object:
