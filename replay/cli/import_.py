@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from replay.cli.output import progress, stdout
-from replay.errors import ReplayError
+from replay.errors import RefusedError, ReplayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +99,8 @@ def register(app: typer.Typer) -> None:
             )
         session_by = session_by or SESSIONS[form]
         rules = load_policy(policy)
+        if not rules.reviewed_by:
+            raise RefusedError(f"policy {policy}: nobody has reviewed it. Read it and fill in 'reviewed_by'.")
         key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())
         sources = open_sources(form, paths, log_format)
         _print_log_formats(sources)

@@ -105,6 +105,17 @@ def test_several_files_are_several_users(tmp_path: Path) -> None:
     assert len({exchange.session for exchange in read_exchanges(capture)}) == 2
 
 
+def test_a_policy_that_nobody_has_reviewed_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('version = 1\nname = "shop"\n')
+
+    code, capture = run_import(tmp_path, str(FILES[0]), "--policy", str(policy))
+
+    assert code == 7
+    assert "nobody has reviewed it" in capsys.readouterr().err
+    assert not capture.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
