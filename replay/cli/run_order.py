@@ -20,6 +20,7 @@ from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, RunSpec
 from replay.safety import Interlock, assign, parse_target
 
 SETTINGS_NAME = "replay.toml"
+MAX_USERS = 50_000
 RATE_A_PROCESS = 5_000
 """Requests a second that one process is given: a quarter of what it can send, for a mean is not a peak."""
 _MODES = ("causal", "open", "closed")
@@ -111,6 +112,12 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     stages = parse_profile(options.profile) if options.profile else []
     scale = stages[0].scale if stages else options.scale
     users = max(1, round(scale * at_once))
+    most = max([scale, *(stage.scale for stage in stages)]) * at_once
+    if most > MAX_USERS:
+        raise ReplayError(
+            f"--scale: {most:,.0f} Locust users would be needed, {MAX_USERS:,} are the most. "
+            f"The capture holds {manifest.captured_share:.2%} of the sessions; capture a larger share."
+        )
     stop_at_ns = round(duration_s(options.duration) * SECOND_NS) if options.duration else 0
     if stages and not stop_at_ns:
         stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)

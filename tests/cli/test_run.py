@@ -357,6 +357,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"locust": ["--host", "http://production"]}, "--host"),
         ({"locust": ["--host=http://production"]}, "--host"),
         ({"locust": ["another"]}, "one plan"),
+        ({"scale": 1e4}, "--scale"),
     ],
 )
 def test_wrong_usage_is_one_line(tmp_path: Path, options: dict[str, Any], message: str) -> None:
