@@ -12,7 +12,7 @@ import msgspec
 from replay.learn.domains import Found, domains
 from replay.learn.observe import Observation, Spot
 from replay.learn.templates import UNNAMED, VERSION_NUMBER, Learned
-from replay.learn.values import LONGEST_VALUE, bits_a_character, is_plain_name
+from replay.learn.values import LONGEST_VALUE, bits_a_character, is_barred, is_plain_name
 from replay.routes import Routes, Template, is_literal, word_set
 from replay.sanitize.policy import WHERE
 from replay.sanitize.veto import vetoed
@@ -51,7 +51,7 @@ def writable(learned: list[Learned], k: int) -> list[Learned]:
         one
         for one in learned
         if all(len(literal.clients) >= k for literal in one.literals)
-        and all(map(_is_writable, one.path.split("/")))
+        and _is_writable(one.path)
         and (one.literals or any(map(_is_named, one.path.split("/"))))
         and _TEMPLATE.fullmatch(one.path)
     ][:MOST_ROUTES]
@@ -194,8 +194,15 @@ def _seen(domain: Found) -> str:
     return f"seen {domain.count:,} times in exchanges of {_many(domain.clients)} clients"
 
 
-def _is_writable(piece: str) -> bool:
-    return piece.startswith("{") or is_literal(piece) or is_plain_name(piece) or bool(VERSION_NUMBER.fullmatch(piece))
+def _is_writable(path: str) -> bool:
+    """Whether each literal reads as a word; none that is no word of interfaces stands where persons or secrets do."""
+    before = ""
+    for piece in path.split("/"):
+        is_known = piece.startswith("{") or is_literal(piece) or VERSION_NUMBER.fullmatch(piece)
+        if not is_known and (is_barred(before) or not is_plain_name(piece)):
+            return False
+        before = piece.strip("{}")
+    return True
 
 
 def _is_named(piece: str) -> bool:

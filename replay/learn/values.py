@@ -24,9 +24,13 @@ MOST_BITS = 3.0
 MOST_LISTED = 100
 """Values of one domain that a policy lists; a domain of more goes by a shape."""
 _MOST_DIGITS = 6
+_LEAST_LETTERS = 3.5
+_LONG_WORD = 5
+_VOWELS = frozenset("aeiouy")
+_RUN = re.compile(r"[A-Za-z]+")
 _WORD = r"(?:[a-z]+|[A-Z]+|[A-Z][a-z]+|[a-z]{2,}(?:[A-Z][a-z]+){1,3})"
 _VALUE = re.compile(rf"[+-]?{_WORD}(?:[ _.:/-](?:{_WORD}|[0-9]{{1,3}})){{0,3}}")
-_NAME = re.compile(r"[A-Za-z][A-Za-z]*(?:[_.-]?(?:[A-Za-z]+|[0-9]{1,3})){0,5}")
+_NAME = re.compile(r"[A-Za-z]++(?:[_.-][A-Za-z]++){0,5}(?:[_.-]?[0-9]{1,3})?")
 _INT = re.compile(r"-?[0-9]{1,20}")
 _DECIMAL = re.compile(r"-?[0-9]{1,7}(?:\.[0-9]{1,4})?")
 _PERSONAL = word_set(
@@ -70,6 +74,7 @@ def is_vocabulary(value: str) -> bool:
     return (
         0 < len(value) <= LONGEST_VALUE
         and _VALUE.fullmatch(value) is not None
+        and _is_spoken(value)
         and bits_a_character(value) <= MOST_BITS
         and not vetoed(value)
     )
@@ -80,10 +85,24 @@ def is_plain_name(name: str) -> bool:
     return (
         len(name) <= 2 * LONGEST_VALUE
         and _NAME.fullmatch(name) is not None
-        and sum(c.isdigit() for c in name) <= 3
+        and _is_spoken(name)
         and all(len(part) <= LONGEST_VALUE and bits_a_character(part) <= MOST_BITS for part in parts(name))
         and not vetoed(name)
     )
+
+
+def _is_spoken(text: str) -> bool:
+    """Whether letters read as words: in camelCase of 3.5 letters or more on average, and long words have a vowel.
+
+    What a random key is made of does not: its case changes every other letter.
+    """
+    for run in _RUN.findall(text):
+        words = parts(run)
+        if run[1:] != run[1:].lower() and run != run.upper() and len(run) < _LEAST_LETTERS * len(words):
+            return False
+        if any(len(word) >= _LONG_WORD and _VOWELS.isdisjoint(word) for word in words):
+            return False
+    return True
 
 
 @lru_cache(maxsize=20_000)

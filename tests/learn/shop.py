@@ -51,7 +51,7 @@ def people(count: int = 30) -> list[Person]:
             token=f"{word(5)}{rng.randrange(10**8)}{word(7)}",
             card=_card(rng),
             sid=f"{rng.getrandbits(96):024x}",
-            nickname=word(8),
+            nickname="".join(rng.choice(letters) + rng.choice("aeiou") for _ in range(3)),
         )
         for at in range(count)
     ]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import random
+import string
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +29,21 @@ def test_a_short_word_is_vocabulary(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "pk8Zq2Lw", "kQzPwXrT", "a1b2c3", "alice@x.org", "1234567", "x" * 25, "abcdefghijk", "a\nb", "é", '"'],
+    [
+        "",
+        "pk8Zq2Lw",
+        "kQzPwXrT",
+        "pkZqLw",
+        "qwrtpsdf",
+        "a1b2c3",
+        "alice@x.org",
+        "1234567",
+        "x" * 25,
+        "abcdefghijk",
+        "a\nb",
+        "é",
+        '"',
+    ],
 )
 def test_what_may_be_a_key_or_an_id_is_no_vocabulary(value: str) -> None:
     assert not is_vocabulary(value)
@@ -48,12 +65,27 @@ def test_no_hexadecimal_token_is_vocabulary_or_a_name(raw: bytes) -> None:
     assert not is_plain_name(token) or sum(c.isdigit() for c in token) <= 3
 
 
-@pytest.mark.parametrize("name", ["sku_group", "loyalty_points", "X-Shop-Region", "utm2"])
+@pytest.mark.parametrize(
+    "name", ["sku_group", "loyalty_points", "X-Shop-Region", "utm2", "regionalGroup", "dynamic-dns-with-dhcp"]
+)
 def test_a_name_of_words_may_be_listed(name: str) -> None:
     assert is_plain_name(name)
 
 
-@pytest.mark.parametrize("name", ["alice@example.org", "u12345", "", "a b", "ghp_abcdefghijklmnopqrstuvwxyz0123"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alice@example.org",
+        "u12345",
+        "",
+        "a b",
+        "pk8Zq2Lw",
+        "kQzPwXrT",
+        "a1b2",
+        "qwrtpsdf",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123",
+    ],
+)
 def test_a_name_that_is_data_may_not_be_listed(name: str) -> None:
     assert not is_plain_name(name)
 
@@ -119,3 +151,11 @@ def test_more_values_than_a_person_reads_are_a_shape() -> None:
 
     assert found is not None
     assert (found.name, found.values) == ("slug", ())
+
+
+def test_random_keys_are_seldom_taken_for_words() -> None:
+    rng = random.Random(1)
+    keys = ["".join(rng.choices(string.ascii_letters + string.digits, k=16)) for _ in range(2_000)]
+
+    assert not any(map(is_vocabulary, keys))
+    assert sum(map(is_plain_name, keys)) < 20
