@@ -214,7 +214,9 @@ def _says_something(text: bytes) -> bool:
         return False
     if text.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xff\xfe", b"\xfe\xff")) or _is_zlib(text):
         return True
-    if len(text) - len(text.translate(None, _PRINTABLE)) >= 0.85 * len(text):
+    # A third of random bytes is printable: the longer a text, the less of it must be for this to be no chance.
+    share = 0.85 if len(text) < _MIN_PACKED_BYTES else 0.7
+    if len(text) - len(text.translate(None, _PRINTABLE)) >= share * len(text):
         return True
     if text.count(0) * 3 >= len(text):
         return True

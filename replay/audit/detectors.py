@@ -55,13 +55,19 @@ class _Detector:
 
 _RESERVED_NAMES = ("example.com", "example.net", "example.org")
 _RESERVED_TOPS = ("example", "test", "invalid", "localhost", "local", "internal")
-_FILE_ENDING = re.compile("png|jpe?g|gif|webp|svg|ico|css|m?js|map|json|html?|xml|woff|ttf|pdf|md|py")
+_FILE_ENDING = re.compile(
+    "png|jpe?g|gif|webp|svg|ico|css|m?js|json|html?|xml|woff2?|ttf|pdf|txt|csv"
+)  # no top-level domains
 
 
 def _is_foreign_mail(match: re.Match[bytes]) -> bool:
     domain = match[1].decode().lower().rstrip(".")
-    top = domain.rpartition(".")[2]
-    if top in _RESERVED_TOPS or _FILE_ENDING.fullmatch(top):
+    stem, _, top = domain.rpartition(".")
+    if _FILE_ENDING.fullmatch(top):  # logo@2x.png; a file that is named after an address
+        domain, top = stem, stem.rpartition(".")[2]
+        if "." not in domain:
+            return False
+    if top in _RESERVED_TOPS:
         return False
     return not any(domain == name or domain.endswith(f".{name}") for name in _RESERVED_NAMES)
 

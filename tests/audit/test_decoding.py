@@ -57,6 +57,10 @@ def test_compressions_without_a_magic_number_are_undone_within_base64() -> None:
         assert found(base64.b64encode(packed))
 
 
+def test_text_among_other_bytes_is_read_behind_base64() -> None:
+    assert found(base64.b64encode(b"\x08\x96\x01\x1a\x95\x80\x0a\x93" + VALUE))
+
+
 def test_the_payload_of_a_jwt_is_decoded() -> None:
     parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"none"}', b'{"sub":"' + VALUE + b'"}')]
 

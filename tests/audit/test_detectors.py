@@ -7,7 +7,7 @@ import pytest
 from replay.audit.detectors import JUDGED, detect
 
 LEAKS = {
-    "e-mail": ["ann@corp.io", "mailto:a.b+c@sub.bank.co.uk", "x@notexample.com"],
+    "e-mail": ["ann@corp.io", "mailto:a.b+c@sub.bank.co.uk", "x@notexample.com", "ann@corp.io.txt", "ann@corp.md"],
     "ipv4": ["ip=93.184.216.34", "[8.8.8.8]", "93.184.216.34:443"],
     "ipv6": ["2a00:1450:4001:81b::200e", "[2606:4700::1111]:443", "2a02:26f0:3400::b81e:1"],
     "mac": ["00:1b:63:84:45:e6", "A4-5E-60-C2-11-0F"],
@@ -31,6 +31,7 @@ CLEAN = [
     "u7f3k2@a8b9c0d1.example.com",
     "ann@example.org",
     "logo@2x.png",
+    "u7f3k2@a8b9c0d1.example.com.txt",
     "198.18.7.9 and 10.0.0.1 and 192.168.1.1 and 127.0.0.1 and 203.0.113.7",
     "Mozilla/5.0 Chrome/120.0.6099.71 v1.2.3.4",
     "2001:db8::7 and fe80::1 and ::1",
