@@ -126,7 +126,7 @@ class PathTrie:
                 merged.children[key] = self._collapsed(child, key)
                 continue
             kinds.add(key if key.startswith("{") else "{int}" if VERSION_NUMBER.fullmatch(key) else "{slug}")
-            self._merge(parameter, child)
+            self._take(parameter, child)
             if is_literal(key):
                 parameter.words.add(key)
         if kinds:
@@ -134,13 +134,16 @@ class PathTrie:
             merged.children[named] = self._collapsed(parameter, "")
         return merged
 
-    def _merge(self, into: _Node, other: _Node) -> None:
+    def _take(self, into: _Node, other: _Node) -> None:
+        """Add a node to one of our own; nodes of the trie itself are never changed."""
         into.seen = into.seen.joined(other.seen, self._k)
         into.ends = into.ends.joined(other.ends, self._k)
         into.words |= other.words
         for key, child in other.children.items():
             if key in into.children:
-                self._merge(into.children[key], child)
+                both = into.children[key]
+                into.children[key] = _Node(dict(both.children), both.seen, both.ends, set(both.words))
+                self._take(into.children[key], child)
             else:
                 into.children[key] = child
 

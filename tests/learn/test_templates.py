@@ -56,6 +56,14 @@ def test_first_segments_of_many_numbers_are_ids() -> None:
     assert learned([f"/{at}/edit" for at in range(30)]) == {"/{int}/edit"}
 
 
+def test_to_ask_for_templates_twice_gives_the_same() -> None:
+    trie = PathTrie(20)
+    for at in range(100):
+        trie.add("GET", f"/orders/{at}/zorn{at}x/items/{at}", at % 40)
+
+    assert list(trie.templates()) == list(trie.templates())
+
+
 def test_methods_have_tries_of_their_own() -> None:
     trie = PathTrie(20)
     trie.add("GET", "/orders/7", 1)
