@@ -93,7 +93,7 @@ def _lag_growth(run: Tally, gate: Gate) -> Check | None:
     if third < 5:
         return None
     first, last = (_ms(_slices(run.lag, *ends).quantile_ns(0.99)) for ends in ((0, third), (2 * third, 3 * third)))
-    limit = max(gate.validity.max_lag_ms / 2, 3 * first)
+    limit = max(gate.validity.max_lag_ms, 3 * first)
     is_growing = last > limit
     return Check(
         "lag growth",

@@ -350,3 +350,16 @@ def test_a_relaxed_limit_is_told(tmp_path: Path) -> None:
 
     assert found.verdict is Word.READY
     assert any("validity.max_lag_ms 80 instead of 10" in sentence for sentence in found.assumptions)
+
+
+def test_a_lag_that_grows_is_invalid_before_it_shows_in_the_whole(tmp_path: Path) -> None:
+    candidate = shop(2)
+    late = (candidate.intended_s > 267) & (np.random.default_rng(3).random(len(candidate.route)) < 0.02)
+    candidate.lag_s = np.where(late, 0.050, 0.0001)
+
+    found = verdict(tmp_path, candidate)
+
+    assert found.verdict is Word.INVALID
+    assert found.reasons == [
+        "The generator fell behind more and more. Give it more CPU or more workers, or lower the scale."
+    ]
