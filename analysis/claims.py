@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import msgspec
-
+from analysis.candidacy import Candidacy, finite, held_back, not_asked, too_few
 from analysis.compare import Comparison, ErrorRow, QuantileRow, RouteComparison
 from analysis.drift import is_material
-from analysis.gate_file import Budget, Gate, Slo
-from analysis.interval import Difference, limit, share_limit
+from analysis.gate_file import Gate
+from analysis.limits import budget_claim, slo_claim
 from analysis.reference import miss_difference
 from analysis.rows import change
 from analysis.variance import t_critical
@@ -24,21 +22,6 @@ from analysis.words import between, milliseconds, percent, points, quantile, sig
 
 MIN_SHARE = 0.01
 """Routes below this share of the baseline's requests are not gated unless the gate names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidacy:
-    """A claim that waits for its state."""
-
-    claim: Claim
-    difference: Difference | None
-    """None: there is nothing to test, and the claim stays unjudged."""
-    margin: float
-    """On the scale of ``difference``."""
-    is_required: bool
-    """Whether READY needs it proved; false where a route that the gate did not name cannot be judged."""
-    held: str = ""
-    """Why it cannot be proved whatever the numbers say; it can still be disproved, by twice the interval."""
 
 
 def gated_routes(comparison: Comparison, gate: Gate) -> list[str]:
@@ -68,17 +51,19 @@ def claims(comparison: Comparison, gate: Gate, reference: Comparison | None = No
     for name in gated_routes(comparison, gate):
         why = unjudged(comparison, gate, name)
         if why:
-            found.append(_not_asked("latency", name, None, why, is_required=bool(gate.routes)))
+            found.append(not_asked("latency", name, None, why, is_required=bool(gate.routes)))
         else:
             found += _of_route(comparison.routes[name], gate, is_required=bool(gate.routes))
     if gate.total and comparison.total:
         found += _of_route(comparison.total, gate, is_required=True)
-    found += [_slo(comparison, gate, slo) for slo in gate.slos]
-    found += [_budget(comparison, gate, budget) for budget in gate.budgets]
+    found += [slo_claim(comparison, gate, slo, unjudged(comparison, gate, slo.route)) for slo in gate.slos]
+    found += [
+        budget_claim(comparison, gate, budget, unjudged(comparison, gate, budget.route)) for budget in gate.budgets
+    ]
     slices = comparison.candidate.window.slices
     if slices < gate.min_slices:
         why = f"the run has {slices} slices and this gate asks for {gate.min_slices}"
-        found = [_held(item, why, gate.alpha) for item in found]
+        found = [held_back(item, why, gate.alpha) for item in found]
     return found
 
 
@@ -102,16 +87,16 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
         row = route.response.get(p)
         if row is None:
             # The error claim speaks for a route without a success; a baseline without one has nothing to compare.
-            yield _not_asked("latency", route.route, p, "no request of it succeeded", is_required=False)
+            yield not_asked("latency", route.route, p, "no request of it succeeded", is_required=False)
         elif not row.is_enough(gate.alpha):
-            why = f"too few requests for {quantile(p)}: {_few(row)}"
-            yield _not_asked("latency", route.route, p, why, is_required=is_required)
+            why = f"too few requests for {quantile(p)}: {too_few(row)}"
+            yield not_asked("latency", route.route, p, why, is_required=is_required)
         else:
             asked = _latency(route.route, row, gate)
             length = row.time_constants
             is_drifting = length < gate.min_time_constants and is_material(_half_width(row, gate), asked.margin)
             why = f"the run is only {length:.0f} time constants of its own drift long"
-            yield _held(asked, why, gate.alpha) if is_drifting else asked
+            yield held_back(asked, why, gate.alpha) if is_drifting else asked
     yield _errors(route.route, route.errors["any error"], _worst_class(route), gate)
 
 
@@ -119,29 +104,6 @@ def _half_width(row: QuantileRow, gate: Gate) -> float:
     """Half the interval, without what runs of one build differ by anyway."""
     within = row.difference.se**2 - row.difference.noise**2
     return float(t_critical(gate.alpha, math.inf)) * math.sqrt(max(0.0, within))
-
-
-def _held(item: Candidacy, why: str, alpha: float) -> Candidacy:
-    """The claim held back: never proved, and disproved only by twice the interval."""
-    if item.difference is None:
-        return item
-    wide = item.difference.stretched(2.0)
-    is_log = item.claim.kind == "latency"
-    lower, upper = wide.lower_at(alpha), wide.upper_at(alpha)
-    claim = msgspec.structs.replace(
-        item.claim,
-        lower=change(lower) if is_log else item.claim.lower,
-        upper=change(upper) if is_log else item.claim.upper,
-        sentence=f"{item.claim.sentence}; {why}",
-        p_worse=wide.p_above(item.margin),
-    )
-    return Candidacy(claim, wide, item.margin, item.is_required, why)
-
-
-def _few(row: QuantileRow) -> str:
-    fewer = min((row.baseline, row.candidate), key=lambda estimate: estimate.n_eff)
-    which = "baseline" if fewer is row.baseline else "candidate"
-    return f"{fewer.n:.0f} in the {which}, worth {fewer.n_eff:.0f} independent ones"
 
 
 def _latency(route: str, row: QuantileRow, gate: Gate) -> Candidacy:
@@ -168,9 +130,9 @@ def _latency(route: str, row: QuantileRow, gate: Gate) -> Candidacy:
         margin=margin,
         n=round(row.candidate.n),
         n_eff=round(min(row.baseline.n_eff, row.candidate.n_eff)),
-        design_effect=_finite(max(row.baseline.design_effect, row.candidate.design_effect)),
+        design_effect=finite(max(row.baseline.design_effect, row.candidate.design_effect)),
         detectable=change(difference.detectable(gate.alpha)),
-        runs_longer=_finite(longer),
+        runs_longer=finite(longer),
         p_worse=difference.p_above(math.log1p(margin)),
     )
     return Candidacy(claim, difference, math.log1p(margin), is_required=True)
@@ -235,78 +197,6 @@ def _worst_class(route: RouteComparison) -> str:
     classes = [row for name, row in route.errors.items() if name != "any error"]
     worst = max(classes, key=lambda row: row.difference.estimate)
     return worst.name if worst.candidate.count else ""
-
-
-def _slo(comparison: Comparison, gate: Gate, slo: Slo) -> Candidacy:
-    why = unjudged(comparison, gate, slo.route)
-    row = None if why else comparison.routes[slo.route].response.get(slo.quantile)
-    if row is None:
-        return _not_asked("slo", slo.route, slo.quantile, why or "no request of it succeeded", is_required=True)
-    if not row.candidate.is_enough(gate.alpha):
-        why = f"too few requests for {quantile(slo.quantile)}: {_few(row)}"
-        return _not_asked("slo", slo.route, slo.quantile, why, is_required=True)
-    bounds = limit(row.candidate, comparison.noise.of_run(slo.quantile))
-    margin = math.log(slo.max_ms * 1e6)
-    measured = row.candidate.value_ns / 1e6
-    low, high = (_finite(math.exp(log) / 1e6) for log in (bounds.lower_at(gate.alpha), bounds.upper_at(gate.alpha)))
-    claim = Claim(
-        kind="slo",
-        route=slo.route,
-        quantile=slo.quantile,
-        state=State.OPEN,
-        sentence=(
-            f"{slo.route} {quantile(slo.quantile)}: {milliseconds(measured)} "
-            f"({milliseconds(low or 0.0)} … {'no upper bound' if high is None else milliseconds(high)}), "
-            f"limit {milliseconds(slo.max_ms)}"
-        ),
-        candidate=measured,
-        lower=low,
-        upper=high,
-        margin=slo.max_ms,
-        n=round(row.candidate.n),
-        n_eff=round(row.candidate.n_eff),
-        design_effect=_finite(row.candidate.design_effect),
-        p_worse=bounds.p_above(margin),
-    )
-    return Candidacy(claim, bounds, margin, is_required=True)
-
-
-def _budget(comparison: Comparison, gate: Gate, budget: Budget) -> Candidacy:
-    why = unjudged(comparison, gate, budget.route)
-    if why:
-        return _not_asked("budget", budget.route, None, why, is_required=True)
-    measured = comparison.routes[budget.route].errors["any error"].candidate
-    bounds = share_limit(measured)
-    low, high = bounds.lower_at(gate.alpha), bounds.upper_at(gate.alpha)
-    claim = Claim(
-        kind="budget",
-        route=budget.route,
-        quantile=None,
-        state=State.OPEN,
-        sentence=(
-            f"{budget.route} failed in {percent(measured.share)} of requests "
-            f"({percent(low)} … {percent(high)}), budget {percent(budget.max_error_rate)}"
-        ),
-        candidate=measured.share,
-        lower=low,
-        upper=high,
-        margin=budget.max_error_rate,
-        n=round(measured.n),
-        n_eff=round(measured.n / measured.design_effect),
-        design_effect=measured.design_effect,
-        p_worse=bounds.p_above(budget.max_error_rate),
-    )
-    return Candidacy(claim, bounds, budget.max_error_rate, is_required=True)
-
-
-def _not_asked(kind: str, route: str, p: float | None, why: str, *, is_required: bool) -> Candidacy:
-    what = route if p is None else f"{route} {quantile(p)}"
-    claim = Claim(kind=kind, route=route, quantile=p, state=State.UNJUDGED, sentence=f"{what} was not judged: {why}")
-    return Candidacy(claim, None, 0.0, is_required)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def advice(claim: Claim, *, held: bool = False) -> str:

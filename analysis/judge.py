@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import msgspec
 
-from analysis.claims import Candidacy, advice, claims, gated_routes, unjudged
+from analysis.candidacy import Candidacy
+from analysis.claims import advice, claims, gated_routes, unjudged
 from analysis.compare import TOTAL, Comparison
 from analysis.gate_file import Gate
 from analysis.multiplicity import benjamini_hochberg, holm
