@@ -10,6 +10,8 @@ from __future__ import annotations
 import msgspec
 
 CAPTURE_FORMAT = "capture/1"
+MARK_HEADER = "X-Dress-Rehearsal"
+"""Every replayed request carries it; a capture proxy refuses whatever does."""
 
 type Pair = tuple[str, str]
 type RawPair = tuple[bytes, bytes]

@@ -21,7 +21,6 @@ from replay.errors import IncompleteError, RefusedError, ReplayError
 from replay.runs import Target
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-MARK_HEADER = "X-Dress-Rehearsal"
 
 type Resolver = Callable[[str, int], list[str]]
 """Name and port → addresses; an empty list where there are none."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from replay.errors import ReplayError
-from replay.safety import MARK_HEADER
+from replay.exchange import MARK_HEADER
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection", MARK_HEADER.lower()})

@@ -24,10 +24,18 @@ if __name__ != "replay.capture.addon":  # loaded by path: that put this folder, 
     sys.path[:] = [path for path in sys.path if path != _FOLDER]
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from mitmproxy import ctx
+from mitmproxy import ctx, http
 
 from replay.capture.bodies import Budget, Tee
-from replay.capture.flows import TRANSFER_ENCODING, Pending, error_class, exchange_of, must_be_chunked, must_stream
+from replay.capture.flows import (
+    TRANSFER_ENCODING,
+    Pending,
+    error_class,
+    exchange_of,
+    is_short,
+    must_be_chunked,
+    must_stream,
+)
 from replay.capture.outbox import LIMIT_BYTES, Outbox
 from replay.capture.process import forbid_dumps, place
 from replay.capture.wire import (
@@ -43,6 +51,7 @@ from replay.capture.wire import (
     frame,
     line,
 )
+from replay.exchange import MARK_HEADER
 
 CLOSE_PATIENCE_S = 10.0
 DRAIN_PATIENCE_S = 5.0
@@ -54,6 +63,7 @@ IDLE_ADDONS = frozenset(
 )
 """Stock addons that do nothing as the launcher sets them, but are asked at every event of every exchange."""
 _CLOCK_STEP_S = 0.05
+REFUSAL = b"This is a capture proxy in front of production: replayed requests are refused. Name staging instead.\n"
 
 
 type Hook = Callable[["Capture", Any], None]
@@ -184,8 +194,15 @@ class Capture:
 
     @_guarded
     def requestheaders(self, flow: Any) -> None:
-        """An exchange begins."""
+        """An exchange begins; a replayed one ends here, for behind this proxy is production."""
         self._seen += 1
+        if MARK_HEADER in flow.request.headers:
+            count(self._dropped, "rehearsal")
+            if is_short(flow.request):
+                flow.response = http.Response.make(403, REFUSAL, {"Content-Type": "text/plain"})
+            else:
+                flow.kill()  # to answer it, the proxy would hold all of its body
+            return
         pending = Pending(flow)
         self._pending.setdefault(flow.client_conn.id, {})[flow.id] = pending
         if must_be_chunked(flow):

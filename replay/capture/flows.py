@@ -55,6 +55,15 @@ def must_stream(message: Any) -> bool:
     return not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= STREAM_BYTES)
 
 
+def is_short(request: Any) -> bool:
+    """Whether the head of a request promises no body, or a short one of known length."""
+    if "transfer-encoding" in request.headers:
+        return False
+    if "content-length" in request.headers:
+        return not must_stream(request)
+    return not (request.is_http2 or request.is_http3)
+
+
 def must_be_chunked(flow: Any) -> bool:
     """Whether an HTTP/2 request needs a frame for its body on its way to an HTTP/1 upstream.
 

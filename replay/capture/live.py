@@ -85,7 +85,7 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
             raise ReplayError(f"{path}: no such file. Name a PEM file.")
     if order.recipient:
         seal_for(order.recipient)
-    _check_port(listen)
+    listen = _bindable(listen)
     try:
         order.folder.parent.mkdir(parents=True, exist_ok=True)
         order.folder.mkdir(mode=0o700)
@@ -93,7 +93,7 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
         raise ReplayError(f"{order.folder}: cannot be made ({error.strerror}). Choose another place.") from None
     settings = Settings(
         folder=str(order.folder.resolve()),
-        manifest=draft(order, origin),
+        manifest=draft(order, [origin, proxy_origin(listen)]),
         policy=order.policy,
         key_mode=order.key.mode,
         key_value=order.key.value,
@@ -136,7 +136,7 @@ def _written(reader: CaptureReader) -> int:
         return reader.manifest.written
 
 
-def draft(order: Order, origin: Origin) -> CaptureManifest:
+def draft(order: Order, origins: list[Origin]) -> CaptureManifest:
     """The manifest before the first exchange; the sanitiser's process fills in policy and key."""
     return CaptureManifest(
         format=CAPTURE_FORMAT,
@@ -151,7 +151,7 @@ def draft(order: Order, origin: Origin) -> CaptureManifest:
         key_id="",
         key_mode=order.key.mode,
         session_by=order.session_by,
-        origins=[origin],
+        origins=origins,
         captured_share=order.share,
         retention_days=order.retention_days,
     )
@@ -203,10 +203,20 @@ def parse_listen(text: str) -> Address:
     return Address(host or "127.0.0.1", int(port))
 
 
-def _check_port(address: Address) -> None:
+def proxy_origin(listen: Address) -> Origin:
+    """The proxy as a place of production: whoever sends there reaches the upstream."""
     try:
-        with socket.create_server((address.host, address.port), family=_family(address.host)):
-            pass
+        found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)
+    except OSError:
+        found = []
+    return Origin(listen.host, listen.port, sorted({str(entry[4][0]) for entry in found}))
+
+
+def _bindable(address: Address) -> Address:
+    """``address`` with a port that was free a moment ago in place of 0: the manifest must name it."""
+    try:
+        with socket.create_server((address.host, address.port), family=_family(address.host)) as probe:
+            return Address(address.host, int(probe.getsockname()[1]))
     except OSError as error:
         raise IncompleteError(
             f"--listen {address.host}:{address.port}: cannot be listened on ({error.strerror}). Choose another."

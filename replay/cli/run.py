@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
 
         [bold]Examples[/bold]
 
-            replay run shop.plan --target http://127.0.0.1:8080 -o today
+            replay run shop.plan --target http://127.0.0.1:9000 -o today
 
             replay run shop.plan --target https://staging.example --scale 2.5 --header Authorization=env:TOKEN -o x2
 

@@ -335,3 +335,35 @@ def test_the_script_leaves_its_folder_off_the_module_path() -> None:
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd="/", capture_output=True, timeout=30, check=False)
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("headers", "answered"),
+    [
+        ({}, True),
+        ({"content-length": "10"}, True),
+        ({"content-length": "9999999"}, False),
+        ({"transfer-encoding": "chunked"}, False),
+    ],
+)
+def test_a_replayed_request_ends_at_the_proxy_and_is_counted(headers: dict[str, str], answered: bool) -> None:
+    flow = tflow.tflow()
+    flow.live = True
+    flow.request.headers = type(flow.request.headers)(
+        [(name.encode(), value.encode()) for name, value in (headers | {"x-dress-rehearsal": "cafe-1"}).items()]
+    )
+
+    def act(capture: Capture) -> None:
+        capture.requestheaders(flow)
+        capture.error(flow)
+
+    heard = run(act)
+
+    assert heard.counters is not None
+    assert (heard.counters.seen, heard.counters.dropped, heard.exchanges) == (1, {"rehearsal": 1}, [])
+    assert not flow.request.stream
+    if answered:
+        assert flow.response.status_code == 403
+        assert flow.response.content.count(b"\n") == 1
+    else:
+        assert flow.error.msg == mitm_flow.Error.KILLED_MESSAGE

@@ -14,7 +14,9 @@ import pytest
 import zstandard
 
 from replay.capture.segments import CaptureReader
+from replay.errors import RefusedError
 from replay.exchange import Exchange
+from replay.safety import Interlock, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,6 +128,31 @@ def test_traffic_passes_unchanged_and_is_recorded_without_a_planted_value(
         0o700,
         0o600,
     )
+
+
+def test_a_replayed_request_never_gets_through_to_production(start: Start, service: Any) -> None:
+    running = start()
+    before = len(service.seen)
+    refused = get(running.port, "/items?mb=1", **{"x-dress-REHEARSAL": "cafe-7"})
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as client:
+        client.sendall(
+            b"POST /search HTTP/1.1\r\nHost: h\r\nX-Dress-Rehearsal: cafe-8\r\nContent-Length: 4\r\n\r\nbird"
+            b"GET /items HTTP/1.1\r\nHost: h\r\n\r\n"
+        )
+        client.settimeout(2)
+        heard = b""
+        while b"surname" not in heard:
+            heard += client.recv(65536)
+    assert running.stop() == 0, running.said()
+
+    manifest = CaptureReader(running.folder).manifest
+    proxy = f"http://127.0.0.1:{running.port}"
+    assert b"capture proxy" in refused
+    assert heard.startswith(b"HTTP/1.1 403")
+    assert service.seen[before:] == ["/items"]
+    assert (manifest.seen, manifest.written, manifest.dropped) == (3, 1, {"rehearsal": 2})
+    with pytest.raises(RefusedError, match="origin"):
+        Interlock(manifest.origins).completed().admit(parse_target(proxy))
 
 
 def test_when_the_sanitiser_is_killed_traffic_goes_on_and_the_loss_is_told(start: Start) -> None:
