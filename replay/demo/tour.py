@@ -94,7 +94,9 @@ class Tour:
         self._announce(f"Capture {course.seconds:.0f} s of production's traffic; only pseudonyms reach the disk")
         listen = f"127.0.0.1:{_free_port()}"
         arguments = ["capture", str(self._path("capture")), "--upstream", production, "--listen", listen]
-        capture = self._children.start(self._command(*arguments, "--policy", "builtin:demo"))
+        # It is ended when the visitors have gone; the limit is for the case that this process is killed before.
+        limit = f"{course.seconds + 60:.0f}s"
+        capture = self._children.start(self._command(*arguments, "--policy", "builtin:demo", "--duration", limit))
         if not self._await(listen, capture):
             return self._children.end(capture) or IncompleteError.exit_code
         options = ["--seconds", f"{course.seconds:g}", "--rate", f"{course.rate:g}", "--seed", str(course.seed)]
