@@ -4,7 +4,7 @@
 
 A steady trace at 200 requests/s and a bursty one at ``--rate`` (take half of what ``benchmarks/engine.py`` measures),
 200 routes, Locust's web page on, the server on a core of its own. Beside them stand what others do: sleeping the gap
-to the next request, and Locust's ``constant_throughput``. Targets, on a machine that does nothing else: lag p99 ≤ 1 ms,
+to the next request, and Locust's ``constant_throughput``. Targets, on a quiet machine: lag p99 ≤ 1 ms,
 p99.9 ≤ 5 ms, drift ≤ 1 µs/s, nothing early, no order violated within a session, KS distance of the gaps from 1 ms on
 ≤ 0.02.
 """
