@@ -17,6 +17,7 @@ import msgspec
 
 from replay.sanitize import kinds
 from replay.sanitize.dates import Clock
+from replay.sanitize.marks import NO_MARKS, Marks, is_bare
 from replay.sanitize.pseudonyms import Pseudonyms, recased
 from replay.sanitize.shapes import Shapes, laid_out
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
@@ -103,7 +104,17 @@ class Leaves:
             self.cache[text] = found
         return found
 
-    def _mapped(self, text: str) -> str:
+    def secret(self, text: str, stays: frozenset[str]) -> str:
+        """The pseudonym of a secret: that of ``text``, with all marks between its pieces replaced but ``stays``."""
+        if self._depth >= DEPTH:
+            return self.filler(text)
+        self._depth += 1
+        try:
+            return self._mapped(text, stays)
+        finally:
+            self._depth -= 1
+
+    def _mapped(self, text: str, stays: frozenset[str] | None = None) -> str:
         if text.isascii() and text.isalnum():
             return self._decoded(text) or self.run(text) if len(text) >= _DECODED_CHARACTERS else self.run(text)
         if not text or text.isspace():
@@ -118,7 +129,7 @@ class Leaves:
             if nested is not None:
                 return nested
         if "%" in text:
-            nested = self._unescaped(text)
+            nested = self._unescaped(text, stays)
             if nested is not None:
                 return nested
         nested = self._decoded(text)
@@ -128,9 +139,9 @@ class Leaves:
             nested = self.query(text)
             if nested is not None:
                 return nested
-        return self.composite(text)
+        return self.composite(text, stays)
 
-    def _unescaped(self, text: str) -> str | None:
+    def _unescaped(self, text: str, stays: frozenset[str] | None) -> str | None:
         """Percent-encoded text, mapped behind its escapes and escaped again; None where it is no such thing."""
         escaped = {chr(int(code, 16)) for code in _ESCAPED.findall(text)}
         if not escaped or not text.isascii() or escaped & set(_ESCAPED.sub("", text)) - _ALWAYS_PLAIN:
@@ -139,23 +150,47 @@ class Leaves:
             plain = unquote(text, errors="strict")
         except UnicodeDecodeError:
             return None
-        return quote(self.text(plain), safe="".join(_PUNCTUATION - escaped))
+        image = self.text(plain) if stays is None else self.secret(plain, stays)
+        return quote(image, safe="".join(_PUNCTUATION - escaped))
 
-    def composite(self, text: str) -> str:
-        """Text, piece by piece."""
+    def composite(self, text: str, stays: frozenset[str] | None = None) -> str:
+        """Text, piece by piece; what lies between passes, unless the text is nothing else or a secret's.
+
+        ``stays`` is given for secrets: the marks between the pieces that are left alone.
+        """
         maps = self._kinds
         scan = kinds.SCAN if kinds.may_be_structured(text) else kinds.PLAIN
-        if len(text) > _FREE_CHARACTERS and text.count(" ") >= _FREE_SPACES:
-            words = _Filler(self.pseudonyms, text)
+        is_free = len(text) > _FREE_CHARACTERS and text.count(" ") >= _FREE_SPACES
+        words = _Filler(self.pseudonyms, text) if is_free else None
 
-            def free(found: re.Match[str]) -> str:
-                piece = found[0]
-                if found.lastgroup == "run" and piece.isalpha():
-                    return words.next(piece)
-                return maps[found.lastgroup or "run"](piece)
+        def mapped(found: re.Match[str]) -> str:
+            piece = found[0]
+            if words is not None and found.lastgroup == "run" and piece.isalpha():
+                return words.next(piece)
+            return maps[found.lastgroup or "run"](piece)
 
-            return scan.sub(free, text)
-        return scan.sub(lambda found: maps[found.lastgroup or "run"](found[0]), text)
+        if stays is not None:
+            return self._marked(text, scan, mapped, stays)
+        image = scan.sub(mapped, text)
+        return self._bare(text) if image == text and is_bare(text) else image
+
+    def _marked(
+        self, text: str, scan: re.Pattern[str], mapped: Callable[[re.Match[str]], str], stays: frozenset[str]
+    ) -> str:
+        if is_bare(text):
+            stays = NO_MARKS
+        marks = Marks(self.pseudonyms, text, stays)
+        written, at = [], 0
+        for found in scan.finditer(text):
+            image = mapped(found)
+            if found.lastgroup == "foreign":  # as many characters, its own marks among them
+                image = marks.of(image, found.start())
+            written += [marks.of(text[at : found.start()], at), image]
+            at = found.end()
+        return "".join(written) + marks.of(text[at:], at)
+
+    def _bare(self, text: str) -> str:
+        return Marks(self.pseudonyms, text, NO_MARKS).of(text, 0)
 
     def _run(self, run: str) -> str:
         """A run inside a text: short ones are what a text of them alone is, and as often asked for."""
@@ -202,6 +237,8 @@ class Leaves:
 
     def filler(self, text: str) -> str:
         """Text of the same length and layout that says nothing, not even which of its pieces are equal."""
+        if is_bare(text) and not text.isspace():
+            text = self._bare(text)
         words = _Filler(self.pseudonyms, text)
         return kinds.PLAIN.sub(lambda found: words.next(found[0]), text.replace("@", "."))  # no address of anybody
 

@@ -16,7 +16,7 @@ _MOST_DIGITS = 3
 _MOST_LETTERS = 2
 # Splits camelCase, snake_case and kebab-case; every alternative is one run, so matching is linear.
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_NAME = re.compile(r"[A-Za-z_$@:.-][A-Za-z0-9_$@:.\[\]-]*")
+_NAME = re.compile(r"[A-Za-z_$@:.-][A-Za-z0-9_:.\[\]-]*")
 _SECRET_PARTS = word_set(
     """
     pass pwd passwd password passphrase passcode passkey pw secret secrets token tokens apikey apikeys auth
@@ -36,6 +36,7 @@ _SECRET_PREFIXES = (
     "xsrf",
     "session",
 )
+_PASSWORD_PARTS = word_set("pass pwd passwd password passphrase passcode pw secret secrets")
 _TIME_PARTS = word_set(
     """
     at time times timestamp ts date datetime created updated modified changed deleted started ended expires expiry
@@ -61,6 +62,8 @@ def is_known_name(name: str) -> bool:
     if is_word(name.lower()):
         return True
     found = parts(name)
+    if not found and len(name) > _MOST_LETTERS:  # marks alone
+        return False
     digits = sum(len(part) for part in found if part.isdigit())
     letters = sum(len(part) == 1 and part.isalpha() for part in found)
     has_word = any(len(part) > 1 and part.isalpha() for part in found)
@@ -82,6 +85,13 @@ def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
         return True
     joined = "".join(found)
     return joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES)
+
+
+@lru_cache(maxsize=20_000)
+def is_password_name(name: str) -> bool:
+    """Whether a name is one of secrets that a person chose, in which every character counts."""
+    found = parts(name)
+    return any(part in _PASSWORD_PARTS or part.startswith("passw") for part in (*found, "".join(found)))
 
 
 @lru_cache(maxsize=20_000)

@@ -8,9 +8,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from replay.sanitize.leaves import Leaves
+from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS
 from replay.sanitize.policy import Place, Policy
-from replay.sanitize.veto import vetoed
-from replay.sanitize.vocabulary import LONGEST_NAME, coordinate_limit, is_known_name, is_random_name, is_time_name
+from replay.sanitize.veto import looks_like_data, vetoed
+from replay.sanitize.vocabulary import (
+    LONGEST_NAME,
+    coordinate_limit,
+    is_known_name,
+    is_password_name,
+    is_random_name,
+    is_time_name,
+)
 
 _COORDINATE = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?")
 _NAMES_CACHED = 20_000
@@ -30,7 +38,7 @@ class Name:
     """A coordinate of this name is below so many degrees; 0: it names none."""
 
     is_special: bool
-    """It says something of its values: that they are times, places, or codes that nobody may join."""
+    """It says something of its values: that they are secrets, times, places, or codes that nobody may join."""
 
 
 class Walk:
@@ -75,18 +83,19 @@ class Walk:
                 is_time=False,
                 is_random=False,
                 degrees=0,
-                is_special=False,
+                is_special=True,
             )
         if found is None:
-            is_known = raw in self.policy.names_kept or is_known_name(raw)
+            is_known = (raw in self.policy.names_kept or is_known_name(raw)) and not looks_like_data(raw)
+            is_secret = self.policy.is_secret(raw)
             found = Name(
                 raw=raw,
                 clean=raw if is_known else self.leaves.text(raw),
-                is_secret=self.policy.is_secret(raw),
+                is_secret=is_secret,
                 is_time=is_time_name(raw),
                 is_random=is_random_name(raw),
                 degrees=coordinate_limit(raw),
-                is_special=is_time_name(raw) or is_random_name(raw) or coordinate_limit(raw) > 0,
+                is_special=is_secret or is_time_name(raw) or is_random_name(raw) or coordinate_limit(raw) > 0,
             )
             if len(self.names) >= _NAMES_CACHED:
                 self.names.clear()
@@ -141,7 +150,7 @@ class Walk:
         return True
 
     def pseudonym(self, name: Name, value: str) -> str:
-        """The pseudonym of a value, of which the name may say that it is a time or a code that nobody may join."""
+        """The pseudonym of a value, whose name may say that it is a secret, a time or a code of nobody else."""
         if name.is_time and value.isdigit():
             moved = self.leaves.clock.epoch(value)
             if moved is not None:
@@ -150,6 +159,8 @@ class Walk:
             return "".join(secrets.choice("0123456789") for _ in value)
         if name.degrees and _COORDINATE.fullmatch(value):
             return self.leaves.shapes.coordinate(value, name.degrees)
+        if name.is_secret:
+            return self.leaves.secret(value, NO_MARKS if is_password_name(name.raw) else TOKEN_MARKS)
         return self.leaves.text(value)
 
 

@@ -46,6 +46,9 @@ def test_a_name_of_interfaces_is_known(name: str) -> None:
         "123",
         "a b",
         "order-1-2-3",
+        "mark.grant@bank.org",
+        "price$mark",
+        "------",
     ],
 )
 def test_a_name_that_could_be_data_is_not(name: str) -> None:
@@ -100,3 +103,8 @@ def test_the_words_hold_no_common_given_name() -> None:
     )
 
     assert not interface_words() & set(names.split())
+
+
+@pytest.mark.parametrize("name", ["@type", "$ref", "__typename", "-", "billing_address_line_1"])
+def test_a_name_may_begin_with_a_mark(name: str) -> None:
+    assert is_known_name(name)

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from replay.exchange import Pair, RawPair
 from replay.routes import ENDINGS, word_set
+from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS
 from replay.sanitize.vocabulary import is_known_name
 from replay.sanitize.walk import Walk
 from replay.sanitize.walkers import header_names as known
@@ -51,7 +52,6 @@ class Headers:
             (known.TAGS, self._tags),
             (known.NAME_LISTS, self._names),
             (known.AUTHORIZATION, self._authorization),
-            (known.OPAQUE, walk.leaves.text),
             (
                 known.NUMBERS,
                 lambda value: str(known.duration_s(int(value))) if _SECONDS.fullmatch(value) else "",
@@ -113,6 +113,8 @@ class Headers:
         reader = self._readers.get(name)
         if reader is not None:
             return reader(value)
+        if name in known.OPAQUE:
+            return walk.pseudonym(walk.name(name), value)
         tokens = known.TOKENS.get(name)
         if tokens is not None:
             return _listed(value, tokens)
@@ -148,21 +150,21 @@ class Headers:
         return ", ".join(name for name in listed if name == "*" or self._is_stored(name.lower()))
 
     def _is_stored(self, name: str) -> bool:
-        return name in self._readers or name in known.TOKENS or is_known_name(name)
+        return name in self._readers or name in known.OPAQUE or name in known.TOKENS or is_known_name(name)
 
     def _authorization(self, value: str) -> str:
         leaves = self._walk.leaves
         scheme = _SCHEME.match(value)
         if scheme is None:
-            return leaves.text(value)
+            return leaves.secret(value, TOKEN_MARKS)
         rest = value[scheme.end() :].strip()
         kind = scheme[1].lower()
         if kind == "basic":
             try:
                 user, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
-                return f"{scheme[1]} {leaves.text(rest)}" if rest else scheme[1]
-            image = leaves.text(user) + colon + leaves.text(password)
+                return f"{scheme[1]} {leaves.secret(rest, TOKEN_MARKS)}" if rest else scheme[1]
+            image = leaves.text(user) + colon + leaves.secret(password, NO_MARKS)
             return f"{scheme[1]} {base64.b64encode(image.encode()).decode()}" if rest else scheme[1]
         if (
             "=" in rest
@@ -170,12 +172,12 @@ class Headers:
             and _PARAMETER.match(rest)
         ):
             return f"{scheme[1]} " + ", ".join(self._parameter(n, v) for n, v in _PARAMETER.findall(rest))
-        return f"{scheme[1]} {leaves.text(rest)}".rstrip()
+        return f"{scheme[1]} {leaves.secret(rest, TOKEN_MARKS)}".rstrip()
 
     def _parameter(self, name: str, value: str) -> str:
         clean = self._walk.name(name).clean
         bare = value.strip('"')
-        image = bare if bare.lower() in _ALGORITHMS else self._walk.leaves.text(bare)
+        image = bare if bare.lower() in _ALGORITHMS else self._walk.leaves.secret(bare, TOKEN_MARKS)
         return f'{clean}="{image}"' if value.startswith('"') else f"{clean}={image}"
 
     def _disposition(self, value: str) -> str:

@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote, unquote, unquote_plus
 
 from replay.routes import ENDINGS, Match, word_set
+from replay.sanitize.marks import NO_MARKS
 from replay.sanitize.walk import Walk
 
 _SCHEMES = word_set("http https ws wss ftp ftps file s3 gs urn app mailto tel sms data blob about")
@@ -57,7 +58,9 @@ class Urls:
     def authority(self, authority: str) -> str:
         """A host with its port; whoever was named before an ``@`` is replaced."""
         userinfo, at, host = authority.rpartition("@")
-        prefix = ":".join(self._walk.leaves.text(unquote(piece)) for piece in userinfo.split(":")) + "@" if at else ""
+        user, colon, password = userinfo.partition(":")
+        leaves = self._walk.leaves
+        prefix = leaves.text(unquote(user)) + colon + leaves.secret(unquote(password), NO_MARKS) + at
         if host.startswith("["):
             name, _, port = host[1:].partition("]")
         else:
