@@ -21,6 +21,10 @@ from replay.errors import IncompleteError, RefusedError, ReplayError
 from replay.runs import Target
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OVERRIDE_HEADERS = frozenset(
+    {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+)
+"""Header fields that make a framework act on another method or path than those that were checked; never sent."""
 
 type Resolver = Callable[[str, int], list[str]]
 """Name and port → addresses; an empty list where there are none."""

@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
         )
         rewrite = Rewrite(
             hosts=_pairs("--rewrite-host", rewrite_host),
-            set_headers=_pairs("--set-header", set_header),
+            set_headers=_headers(set_header),
             drop_headers=frozenset(each.lower() for each in drop_header),
         )
         readers = [open_capture(each) for each in captures]
@@ -79,6 +79,16 @@ def register(app: typer.Typer) -> None:
         with new_folder(target) as folder:
             manifest = build(sources, Settings(selection, rewrite, lanes), folder, target.name.removesuffix(".plan"))
         _print(str(target), manifest)
+
+
+def _headers(values: list[str]) -> dict[str, str]:
+    from replay.plan.wire import NOT_SENT
+
+    pairs = _pairs("--set-header", values)
+    for name in pairs:
+        if name.lower().replace("_", "-") in NOT_SENT:
+            raise ReplayError(f"--set-header {name[:60]}: this header cannot be set. Name another.")
+    return pairs
 
 
 def _pairs(option: str, values: list[str]) -> dict[str, str]:

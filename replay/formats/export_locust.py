@@ -16,11 +16,12 @@ from replay.capture.manifest import CaptureManifest
 from replay.exchange import Body, Exchange, Sealed
 from replay.formats.outgoing import fields
 from replay.plan.wire import MAX_FILLER_BYTES
+from replay.safety import OVERRIDE_HEADERS
 
 LIMIT = 5_000
 """Requests that a file holds by default; it is source code, which Python reads into memory as a whole."""
 
-_NOT_SENT = frozenset({"cookie", "host", "connection", "accept-encoding"})
+_NOT_SENT = frozenset({"cookie", "host", "connection", "accept-encoding"}) | OVERRIDE_HEADERS
 
 _HEAD = '''"""The capture {name}, to be replayed by Locust: {requests:,} requests in {sessions:,} sessions.
 

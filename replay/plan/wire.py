@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from replay.exchange import Body, Request, Sealed
+from replay.safety import OVERRIDE_HEADERS
 
-_NOT_SENT = frozenset(
+NOT_SENT = frozenset(
     {
         "host",  # the target's, set by the engine
         "content-length",  # computed from the body as sent
@@ -25,6 +26,7 @@ _NOT_SENT = frozenset(
         "upgrade",
         "http2-settings",
         "expect",  # the body follows at once
+        *OVERRIDE_HEADERS,  # the method and the path that were checked are those that count
     }
 )
 
@@ -56,7 +58,7 @@ def serialise(request: Request, rewrite: Rewrite) -> bytes:
     lines += [
         f"{name}: {value}"
         for name, value in request.headers
-        if (lower := name.lower()) not in _NOT_SENT
+        if (lower := name.lower()).replace("_", "-") not in NOT_SENT
         and lower not in replaced
         and lower not in rewrite.drop_headers
         and not name.startswith(":")

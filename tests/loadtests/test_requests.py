@@ -6,6 +6,7 @@ import pytest
 
 from loadtests.engine.requests import Stamp, header_values
 from replay.errors import ReplayError
+from replay.safety import OVERRIDE_HEADERS
 
 WIRE = b"POST /a?b=1 HTTP/1.1\r\nX-Token: old\r\nAccept: */*\r\nContent-Length: 20\r\n\r\nx-token: in the body"
 
@@ -37,10 +38,37 @@ def test_a_header_of_the_run_replaces_the_planned_one_and_leaves_the_body_alone(
         (b"CONNECT h:443 HTTP/1.1\r\n\r\n", "CONNECT"),
         (b"GET * HTTP/1.1\r\n\r\n", "GET"),
         (b"", "GET"),
+        (b"GET / HTTP/1.1\r\nX: 1\r\n", "GET"),
+        (b"GET / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\n", "GET"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n12", "POST"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n12", "POST"),
+        (b"POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n12", "POST"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n12", "POST"),
+        (b"POST / HTTP/1.1\r\nContent-Length : 2\r\n\r\n12", "POST"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "POST"),
+        (b"GET / HTTP/1.1\r\nHOST: production\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.1\r\nA: b\nHost: production\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.1\r\nA: b\r\n Host: folded\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.1\nDELETE / HTTP/1.1\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.1\r\nA: b\nHost: production\r\r\n\r\n", "GET"),
+        (b"GET /\rHost: HTTP/1.1\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.1\r\nX_HTTP_METHOD_OVERRIDE: DELETE\r\n\r\n", "GET"),
+        (b"POST / HTTP/1.1\r\nContent_Length: 9\r\n\r\n", "POST"),
+        (b"GET /a b HTTP/1.1\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.0\r\n\r\n", "GET"),
+        (b"GET / HTTP/1.1\r\nX-Dress-Rehearsal: ours\r\n\r\n", "GET"),
+        *((f"GET / HTTP/1.1\r\n{name}: DELETE\r\n\r\n".encode(), "GET") for name in sorted(OVERRIDE_HEADERS)),
     ],
 )
-def test_nothing_but_origin_form_goes_out(wire: bytes, method: str) -> None:
+def test_nothing_but_one_request_in_origin_form_goes_out(wire: bytes, method: str) -> None:
     assert Stamp("h", "cafe", {}).wire(wire, method, 1) == b""
+
+
+def test_the_same_bytes_are_checked_anew_for_another_method() -> None:
+    stamp = Stamp("h", "cafe", {})
+
+    assert stamp.wire(WIRE, "POST", 1) != b""
+    assert stamp.wire(WIRE, "GET", 2) == b""
 
 
 def test_options_may_ask_about_the_server_itself() -> None:
@@ -58,7 +86,15 @@ def test_the_values_of_headers_come_from_the_environment_and_are_not_shown() -> 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("Host", "x"), ("content-length", "1"), ("A B", "x"), ("X-A", "canary\r\nX-B: 1"), ("X-A", None), ("", "x")],
+    [
+        ("Host", "x"),
+        ("content-length", "1"),
+        ("X-Method-Override", "PUT"),
+        ("A B", "x"),
+        ("X-A", "canary\r\nX-B: 1"),
+        ("X-A", None),
+        ("", "x"),
+    ],
 )
 def test_a_header_that_cannot_be_set_is_refused_without_its_value(name: str, value: str | None) -> None:
     with pytest.raises(ReplayError) as caught:

@@ -43,6 +43,8 @@ def test_headers_of_the_recorded_connection_are_not_sent() -> None:
         ("Host", "x"),
         ("Connection", "close"),
         ("Transfer-Encoding", "chunked"),
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("X-Original-URL", "/admin"),
         (":path", "/"),
         ("Accept", "*/*"),
     ]
