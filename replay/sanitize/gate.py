@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from replay.routes import interface_words, is_word, word_set
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
-from replay.sanitize.walkers import header_names, markup
+from replay.sanitize.walkers import header_names, markup_words
 
 SHORTEST_TOKEN = 6
 _RUNS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in bytes(range(256)).lower())
@@ -155,10 +155,10 @@ def _builtin() -> frozenset[bytes]:
         "localhost",
         "unknown",
         *map(str, header_names.DURATIONS_S),
-        *markup.TAGS,
-        *markup.ATTRIBUTES,
-        *markup.KEPT_VALUES,
-        *markup.XML_NAMESPACES,
+        *markup_words.TAGS,
+        *markup_words.ATTRIBUTES,
+        *markup_words.KEPT_VALUES,
+        *markup_words.XML_NAMESPACES,
         "doctype",
     ]
     listed += _token_heads()
