@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 REFERENCE = datetime(2036, 1, 1, tzinfo=UTC)
 """The day that a capture's start is written as: far from real data, and before 2038."""
 NEAR_DAYS = 400
+_LIKELY_DAYS = 3653
 _DAY_NS = 86_400 * 10**9
 _REFERENCE_DAY = REFERENCE.date().toordinal()
 _UNIX_DAY = date(1970, 1, 1).toordinal()
@@ -127,11 +128,17 @@ class Clock:
         return f"{pair[0]:0{wide}d}/{pair[1]:0{wide}d}/{moved.year:04d}"
 
     def epoch(self, digits: str) -> str | None:
-        """A Unix time in s, ms, µs or ns between 2001 and 2100; None where it is none."""
+        """A Unix time in s, ms, µs or ns within ten years of the capture's start; None where it is none.
+
+        A cursor or a size of as many digits is no time because its name may be one's.
+        """
         unit_ns = _EPOCH_UNIT_NS.get(len(digits))
         if unit_ns is None or not "1" <= digits[0] <= "4":
             return None
-        moved = self.moved_ns(int(digits) * unit_ns) // unit_ns
+        time_ns = int(digits) * unit_ns
+        if abs(time_ns - self._epoch_ns) > _LIKELY_DAYS * _DAY_NS:
+            return None
+        moved = self.moved_ns(time_ns) // unit_ns
         return str(moved) if len(str(moved)) == len(digits) else None
 
 

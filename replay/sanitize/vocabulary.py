@@ -40,10 +40,11 @@ _PASSWORD_PARTS = word_set("pass pwd passwd password passphrase passcode pw secr
 _TIME_PARTS = word_set(
     """
     at time times timestamp ts date datetime created updated modified changed deleted started ended expires expiry
-    exp expiration iat nbf since until before after start end begin due issued published scheduled canceled
-    renewed paid
+    exp expiration iat nbf since until issued published scheduled canceled renewed
     """
 )
+_BOUNDS = word_set("before after start end begin due paid")
+"""They name a time only beside a word that does: alone they are as often a cursor's or an amount's."""
 _COORDINATES = {"lat": 90, "latitude": 90, "lng": 180, "lon": 180, "long": 180, "longitude": 180}
 _RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
 
@@ -98,7 +99,11 @@ def is_password_name(name: str) -> bool:
 def is_time_name(name: str) -> bool:
     """Whether a name says that a bare integer is a point in time."""
     found = parts(name)
-    return bool(found) and (found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"})
+    if not found:
+        return False
+    if found[-1] in _BOUNDS:
+        return any(part in _TIME_PARTS for part in found)
+    return found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"}
 
 
 @lru_cache(maxsize=20_000)

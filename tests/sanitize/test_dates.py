@@ -99,6 +99,11 @@ def test_an_epoch_time_is_moved_in_its_own_unit(digits: int) -> None:
     assert CLOCK.epoch(str(EPOCH_NS // unit_ns)) == str(int(REFERENCE.timestamp()) * 10**9 // unit_ns)
 
 
+@pytest.mark.parametrize("years", [-11, 11])
+def test_digits_that_lie_ten_years_off_are_no_time(years: int) -> None:
+    assert CLOCK.epoch(str(EPOCH_NS // 10**9 + years * 31_557_600)) is None
+
+
 @pytest.mark.parametrize("text", ["2026-13-01", "2026-02-30T10:00:00Z", "0000-00-00", "2026-09-21T25:00:00Z"])
 def test_what_is_no_date_is_none(text: str) -> None:
     assert CLOCK.iso(text) is None

@@ -88,6 +88,8 @@ def test_times_and_random_codes_are_known_by_their_names() -> None:
     assert is_time_name("created_at")
     assert is_time_name("expiresOn") is False
     assert is_time_name("iat")
+    assert is_time_name("created_before")
+    assert is_time_name("start_time")
     assert not is_time_name("attempts")
     assert is_random_name("card_cvv")
     assert not is_random_name("spinner")
@@ -108,3 +110,8 @@ def test_the_words_hold_no_common_given_name() -> None:
 @pytest.mark.parametrize("name", ["@type", "$ref", "__typename", "-", "billing_address_line_1"])
 def test_a_name_may_begin_with_a_mark(name: str) -> None:
     assert is_known_name(name)
+
+
+@pytest.mark.parametrize("name", ["after", "before", "start", "end", "due", "paid", "amount_paid"])
+def test_a_bound_alone_names_no_time(name: str) -> None:
+    assert not is_time_name(name)
