@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import heapq
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,8 @@ class Conductor:
         self._breaker = BreakerWatch(spec.breaker)
         self._agenda: list[tuple[int, int, Call]] = []
         self._open: dict[int, Call] = {}
+        self._freed: deque[Call] = deque()
+        self._releasing = False
         self._in_flight = 0
         self._max_in_flight = spec.max_in_flight
         self._traces = worker << _TRACE_BITS
@@ -149,15 +152,11 @@ class Conductor:
         self._running = False
         self._pacer.stop()
         self.ended_at_ns = now = max(0, self.clock()) if self._epoch_ns else 0
-        while self._agenda and self._agenda[0][0] <= now:
-            self._stopped(heapq.heappop(self._agenda)[2], now)
-        self._agenda.clear()
-        for pool in self._pools:
-            pool.drop(lambda _: True, now)
-        for call in list(self._open.values()):  # being connected a second time, or waiting for another
-            self._finish(call, 0, "stopped", now, 0)
-        self._tick(now)
-        self._ended(ended, reason)
+        try:
+            self._stop_all(now)
+            self._tick(now)
+        finally:  # whatever goes wrong here, the run must end
+            self._ended(ended, reason)
 
     def done(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
         """A call that a pool was given has ended (pool)."""
@@ -234,7 +233,31 @@ class Conductor:
         if call.waiters is not None:
             for waiter in call.waiters:
                 waiter.intended = max(waiter.due, end_ns)
-                self._release(waiter)
+            self._freed += call.waiters
+            call.waiters = None
+            self._release_freed()
+
+    def _release_freed(self) -> None:
+        # One after the other: a released call may end at once and free the next, for as long as a session is.
+        if self._releasing:
+            return
+        self._releasing = True
+        try:
+            while self._freed:
+                call = self._freed.popleft()
+                if self._open.get(call.row.request << 20 | call.lane.clone) is call:  # not stopped meanwhile
+                    self._release(call)
+        finally:
+            self._releasing = False
+
+    def _stop_all(self, now: int) -> None:
+        while self._agenda and self._agenda[0][0] <= now:
+            self._stopped(heapq.heappop(self._agenda)[2], now)
+        self._agenda.clear()
+        for pool in self._pools:
+            pool.drop(lambda _: True, now)
+        while self._open:  # being connected a second time; what waits for one of them ends with it
+            self._finish(next(iter(self._open.values())), 0, "stopped", now, 0)
 
     def _stopped(self, call: Call, now: int) -> None:
         if call.lane.active:

@@ -450,3 +450,40 @@ def test_closed_replay_ends_with_its_schedule(tmp_path: Path) -> None:
     assert 10 < len(samples) < 10_000
     assert max(sample["intended"] for sample in samples) < 300 * MS
     assert {sample["session"] % 2 for sample in samples} == {0, 1}
+
+
+def test_a_chain_of_a_thousand_waiting_requests_ends_with_the_breaker(tmp_path: Path) -> None:
+    async def hangs(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        if arrival.path.startswith("/hang"):
+            await asyncio.sleep(30)
+        writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+
+    chain = [planned(number, path="/hang", request=number, depends_on=number - 1) for number in range(1200)]
+    bad = [planned(1500 + number * 20, number + 1, request=1200 + number) for number in range(400)]
+    plan = write_plan(tmp_path / "plan", [*chain, *bad])
+    with (
+        serving(hangs) as server,
+        led(run_spec(plan, tmp_path / "run", server.url, breaker=Breaker(0.5, 2))) as engine,
+    ):
+        engine.start()
+        assert engine.finish(10).ended == "breaker"
+        samples = engine.samples()
+
+    assert engine.end().samples == engine.end().planned == len({sample["request"] for sample in samples})
+    assert [sample["error"] for sample in samples[:1200]] == ["stopped"] * 1200
+
+
+def test_a_chain_of_waiting_requests_leaves_with_its_lane(tmp_path: Path) -> None:
+    async def hangs(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    chain = [planned(number / 2, 1, request=number, depends_on=number - 1) for number in range(700)]
+    plan = write_plan(tmp_path / "plan", [*chain, planned(1000, 200, request=700, lane=1)])
+    with serving(hangs) as server, led(run_spec(plan, tmp_path / "run", server.url, breaker=None)) as engine:
+        engine.start()
+        time.sleep(0.7)
+        engine.say(SetLanes(1))
+        assert engine.finish(5).ended == "complete"
+        samples = engine.samples()
+
+    assert [sample["error"] for sample in samples] == ["stopped"] * 700
