@@ -100,6 +100,7 @@ def write_plan(folder: Path, due: np.ndarray, *, routes: int = 5, sessions: int 
                 lanes=lanes,
                 lane_shares=[],
                 duration_ns=int(due[-1]) + 1,
+                zero_ns=0,
                 requests=count,
                 sessions=sessions,
                 hosts={HOST: count},

@@ -69,6 +69,7 @@ def write_plan(folder: Path, rows: Iterable[dict[str, Any]], *, lanes: int = 100
         lanes=lanes,
         lane_shares=[],
         duration_ns=max((row["due"] for row in rows), default=0) + 1,
+        zero_ns=0,
         requests=len(rows),
         sessions=len({row["session"] for row in rows}),
         hosts=_counted(columns["host"]),
