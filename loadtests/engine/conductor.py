@@ -74,6 +74,8 @@ class Conductor:
         self._max_in_flight = spec.max_in_flight
         self._traces = worker << _TRACE_BITS
         self._next_keep = 0
+        self._last_end_ns = 0
+        """When what is open ends with the run; 0 before the schedule's end."""
         self._second = _Second()
         self._seconds = 0
         self._epoch_ns = 0
@@ -280,8 +282,11 @@ class Conductor:
             self.stop("recorder", self._recorder.failure)
         elif time.monotonic_ns() - self._last_word_ns > SILENCE_NS:
             self.stop("worker lost", "the Locust worker fell silent")
-        elif self._feed.over and not self._agenda and not self._open and now >= 0:
-            self.stop("complete", "")
+        elif self._feed.over and not self._agenda and now >= 0:
+            # Calls that wait for others would follow each other, time-out after time-out: one for all is enough.
+            self._last_end_ns = self._last_end_ns or now + self._spec.timeout_ns + 2 * KEEP_NS
+            if not self._open or now >= self._last_end_ns:
+                self.stop("complete", "")
 
     def _opened_second(self) -> _Second:
         return _Second(

@@ -23,9 +23,23 @@ def opened_after(seconds: list[tuple[int, int]], rule: Breaker | None = Breaker(
         ([(10, 5)] * 5, None),
         ([(10, 10), (10, 10), (10, 0)] * 4, None),
         ([(10, 10), (2, 0), (10, 10), (0, 0), (10, 10)], 5),
-        ([(3, 3)] * 20, None),
+        ([(3, 3)] * 20, 4),
+        ([(1, 1), (0, 0)] * 9, 9),
+        ([(3, 3), (3, 0)] * 20, None),
+        ([(0, 0)] * 20, None),
+        ([(1, 1)] * 4, None),
     ],
-    ids=["open", "half is not more than half", "recovers", "quiet seconds do not reset", "too few to say"],
+    ids=[
+        "open",
+        "half is not more than half",
+        "recovers",
+        "quiet seconds do not reset",
+        "thin seconds together",
+        "thin seconds with silence between",
+        "half of the thin",
+        "silence",
+        "too few to say",
+    ],
 )
 def test_the_breaker_counts_seconds_on_end(seconds: list[tuple[int, int]], after: int | None) -> None:
     assert opened_after(seconds) == after

@@ -487,3 +487,22 @@ def test_a_chain_of_waiting_requests_leaves_with_its_lane(tmp_path: Path) -> Non
         samples = engine.samples()
 
     assert [sample["error"] for sample in samples] == ["stopped"] * 700
+
+
+def test_the_end_of_a_causal_run_takes_one_timeout_however_many_wait(tmp_path: Path) -> None:
+    async def hangs(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    rows = [planned(number * 20, request=number, depends_on=number - 1) for number in range(15)]
+    plan = write_plan(tmp_path / "plan", rows)
+    with serving(hangs) as server:
+        engine = played(
+            run_spec(plan, tmp_path / "run", server.url, timeout_ns=500 * MS, first_byte_timeout_ns=500 * MS)
+        )
+    samples = engine.samples()
+
+    assert engine.end().ended == "complete"
+    assert engine.end().at_ns < (280 + 500 + 600) * MS
+    assert [sample["due"] for sample in samples] == [row["due"] for row in rows]
+    assert samples[0]["error"] == "timeout"
+    assert {sample["error"] for sample in samples[3:]} == {"stopped"}
