@@ -90,7 +90,9 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
             yield not_asked("latency", route.route, p, "no request of it succeeded", is_required=False)
         elif not row.is_enough(gate.alpha):
             why = f"too few requests for {quantile(p)}: {too_few(row)}"
-            yield not_asked("latency", route.route, p, why, is_required=is_required)
+            # A busy route whose requests say too little, or one that looks slower, may not pass for one that is well.
+            must = is_required or _is_numerous(row, gate) or row.ratio - 1 > _margin(route.route, row, gate)
+            yield not_asked("latency", route.route, p, why, is_required=must)
         else:
             asked = _latency(route.route, row, gate)
             length = row.time_constants
@@ -100,6 +102,16 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
     yield _errors(route.route, route.errors["any error"], _worst_class(route), gate)
 
 
+def _is_numerous(row: QuantileRow, gate: Gate) -> bool:
+    """Whether both runs have requests enough for the quantile, were they independent."""
+    return min(row.baseline.n, row.candidate.n) >= math.log(gate.alpha) / math.log(row.p)
+
+
+def _margin(route: str, row: QuantileRow, gate: Gate) -> float:
+    margins = gate.margins_of(route, row.p)
+    return max(margins.relative, margins.absolute_ms * 1e6 / row.baseline.value_ns)
+
+
 def _half_width(row: QuantileRow, gate: Gate) -> float:
     """Half the interval, without what runs of one build differ by anyway."""
     within = row.difference.se**2 - row.difference.noise**2
@@ -107,9 +119,8 @@ def _half_width(row: QuantileRow, gate: Gate) -> float:
 
 
 def _latency(route: str, row: QuantileRow, gate: Gate) -> Candidacy:
-    margins = gate.margins_of(route, row.p)
     base_ms, mine_ms = row.baseline.value_ns / 1e6, row.candidate.value_ns / 1e6
-    margin = max(margins.relative, margins.absolute_ms / base_ms)
+    margin = _margin(route, row, gate)
     difference = row.difference
     lower, upper = difference.lower_at(gate.alpha), difference.upper_at(gate.alpha)
     longer = difference.runs_longer(math.log1p(margin), gate.alpha)

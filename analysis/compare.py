@@ -20,6 +20,7 @@ from analysis.interval import (
     share_difference,
     unpaired,
 )
+from analysis.load import Load, load_of
 from analysis.noise import RunNoise
 from analysis.samples import ArtefactError, Run, check_comparable
 from analysis.tally import (
@@ -112,9 +113,9 @@ class Comparison:
     judged: list[str]
     """Routes whose misses are few enough to judge."""
     judged_share: float
-    """Share of the baseline's requests that were on judged routes."""
-    mix_distance: float
-    """Total-variation distance of the traffic mixes over the routes that both runs have, 0 … 1."""
+    """Share of the baseline's requests that were replayed and are on judged routes."""
+    load: Load
+    """How much of the baseline's load the candidate was asked for."""
     is_paired: bool
     noise: RunNoise
     """Run-to-run noise that entered every interval."""
@@ -175,14 +176,15 @@ def compare_tallies(
     usual = {name: max(usual_misses.get(name, 0.0), a.routes[name].miss_share) for name in common}
     judged = [name for name in common if b.routes[name].miss_share <= max_miss + usual[name]]
     total_a, total_b = _standardised(a, b, judged)
+    load = load_of(a, b, common)
     return Comparison(
         baseline=a,
         candidate=b,
         routes=routes,
         total=_compare_route(total_a, total_b, quantiles, run_noise, is_paired) if total_a and total_b else None,
         judged=judged,
-        judged_share=sum(a.routes[name].n for name in judged) / a.n if a.n else 0.0,
-        mix_distance=_mix_distance(a, b, common),
+        judged_share=sum(a.routes[name].n * load.reach.get(name, 0.0) for name in judged) / a.n if a.n else 0.0,
+        load=load,
         is_paired=is_paired,
         noise=run_noise,
     )
@@ -199,8 +201,10 @@ def windows(baseline: Run, candidate: Run, slice_s: float) -> tuple[Window, Wind
         ArtefactError: a run is shorter than one slice.
     """
     a, b = baseline.manifest, candidate.manifest
+    offset = 0
     if baseline.is_production:
-        is_paired = a.capture_id == b.capture_id and b.capture_id != ""
+        is_paired = a.capture_id == b.capture_id and b.capture_id != "" and None not in (a.zero_ns, b.zero_ns)
+        offset = (b.zero_ns or 0) - (a.zero_ns or 0)
     else:
         is_paired = a.plan_hash == b.plan_hash and b.plan_hash != "" and a.speed == b.speed
     start_b, end_b = b.warmup_ns, min(b.duration_ns, b.ended_at_ns or b.duration_ns)
@@ -210,10 +214,10 @@ def windows(baseline: Run, candidate: Run, slice_s: float) -> tuple[Window, Wind
     if is_paired:
         pace = 1.0 if not baseline.is_production else b.speed
         slice_a = round(slice_b * pace)
-        start_b = max(start_b, round(start_a / pace))
-        start_a = round(start_b * pace)
+        start_b = max(start_b, round((start_a - offset) / pace))
+        start_a = round(start_b * pace) + offset
     if b.ended != "complete" and end_b - start_b < slice_b:
-        start_a, start_b, end_b = 0, 0, slice_b  # it broke down at once: that much is to be seen
+        start_a, start_b, end_b = offset, 0, slice_b  # it broke down at once: that much is to be seen
     count_a, count_b = (end_a - start_a) // slice_a, (end_b - start_b) // slice_b
     if is_paired:
         count_a = count_b = min(count_a, count_b)
@@ -294,10 +298,3 @@ def _sum(weights: dict[str, float], run: Tally) -> RouteTally:
         failed=merged([part.failed.scaled(weight) for part, weight in parts]),
         outcomes=merged([part.outcomes.scaled(weight) for part, weight in parts]),
     )
-
-
-def _mix_distance(a: Tally, b: Tally, common: Sequence[str]) -> float:
-    n_a, n_b = (sum(run.routes[name].n for name in common) for run in (a, b))
-    if not n_a or not n_b:
-        return 0.0
-    return 0.5 * sum(abs(a.routes[name].n / n_a - b.routes[name].n / n_b) for name in common)

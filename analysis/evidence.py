@@ -72,7 +72,7 @@ def evidence(comparison: Comparison, alpha: float, gated: list[str]) -> Evidence
         is_paired=comparison.is_paired,
         run_noise=comparison.noise.sd,
         judged_share=comparison.judged_share,
-        mix_distance=comparison.mix_distance,
+        mix_distance=comparison.load.mix_distance,
         routes=route_rows(comparison, alpha, set(gated)),
         curves=[curve for route in shown for curve in _curves(route)],
         timelines=[_timeline("baseline", comparison.baseline), _timeline("candidate", comparison.candidate)],

@@ -111,6 +111,8 @@ class Gate(_Table, frozen=True, kw_only=True):
     assumed_run_noise: NotNegative = 0.03
     """Relative spread between two runs of one build, assumed while fewer than three A/A runs measure it."""
     min_judged_share: Share = 0.8
+    min_load: NotNegative = 0.95
+    """Multiple of production's load that the candidate must have been asked for; below it, nothing is READY."""
     max_miss: Share = 0.02
     gate_on: str = "baseline"
     """``baseline`` or ``reference``: against which of the two the gate judges where ``--reference`` is given."""
@@ -160,6 +162,14 @@ class Gate(_Table, frozen=True, kw_only=True):
             found.append(
                 f"judged share from {percent(self.min_judged_share)} instead of {percent(usual.min_judged_share)}"
             )
+        if self.min_load < usual.min_load:
+            found.append(f"{self.min_load:g} × production's load instead of {usual.min_load:g} ×")
+        if self.overrides:
+            found.append(
+                f"other margins for {', '.join(sorted({rule.route or 'every route' for rule in self.overrides}))}"
+            )
+        if not self.total:
+            found.append("no claim about all traffic together")
         if self.max_miss > usual.max_miss:
             found.append(f"misses up to {percent(self.max_miss)} instead of {percent(usual.max_miss)}")
         for name in ValidityLimits.__struct_fields__:

@@ -23,7 +23,7 @@ from analysis.noise import RunNoise
 from analysis.reference import calibrated
 from analysis.rows import change, route_rows, run_row
 from analysis.tally import CONNECT
-from analysis.validity import GENERATOR_STATE, check_run
+from analysis.validity import GENERATOR_STATE, check_other, check_run
 from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
 from analysis.words import listed, milliseconds, percent, points, quantile, signed
 
@@ -46,6 +46,8 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
         raise ValueError("the gate judges by a reference (gate_on), and none was given. Name one with --reference.")
     decides = reference if reference and gate.gate_on == "reference" else comparison
     checks = check_run(comparison, gate)
+    if reference:
+        checks += check_other(reference.baseline, "reference", gate)
     replayed = reference or (None if comparison.baseline.run.is_production else comparison)
     settled = settle(claims(decides, gate, replayed), gate.alpha)
     reached = _reached(comparison, gate)
@@ -88,7 +90,7 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
         routes=route_rows(decides, gate.alpha, set(gated_routes(decides, gate))),
         unreached=_unreached(comparison, gate),
         judged_share=comparison.judged_share,
-        mix_distance=comparison.mix_distance,
+        mix_distance=comparison.load.mix_distance,
         is_paired=decides.is_paired,
         run_noise=comparison.noise.sd,
         noise_runs=comparison.noise.runs,

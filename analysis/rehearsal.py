@@ -17,7 +17,7 @@ from analysis.report.json_ import to_json
 from analysis.report.junit import to_junit
 from analysis.report.markdown import to_markdown
 from analysis.report.page import comparison_html, verdict_html
-from analysis.samples import Run, read_run
+from analysis.samples import ArtefactError, Run, read_run
 from analysis.verdict import Verdict
 
 
@@ -51,6 +51,8 @@ def rehearse(
     """
     if gate.gate_on == "reference" and reference is None:
         raise GateFileError(f"{where}: gate_on is 'reference', and none was given. Name a run with --reference.")
+    if baseline.resolve() == candidate.resolve():
+        raise ArtefactError(f"{candidate}: cannot be judged by itself. Name the baseline and the candidate.")
     mine = read_run(candidate)
     quantiles = sorted({*QUANTILES, *gate.quantiles, *(slo.quantile for slo in gate.slos)})
     noise = RunNoise(gate.assumed_run_noise)
@@ -63,7 +65,10 @@ def rehearse(
         check_reference(good, mine)
         calibrating = _compare(good, mine, gate, noise, {})
         usual = usual_misses(calibrating.baseline.routes)
-    comparison = _compare(read_run(baseline), mine, gate, noise, usual)
+    base = read_run(baseline)
+    if not base.is_production:
+        check_reference(base, mine)
+    comparison = _compare(base, mine, gate, noise, usual)
     check_routes(gate, list(comparison.baseline.routes), where)
     shown = calibrating if calibrating and gate.gate_on == "reference" else comparison
     drawn = evidence(shown, gate.alpha, gated_routes(shown, gate))

@@ -22,6 +22,7 @@ BATCH_ROWS = 1 << 18
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 COLUMNS: dict[str, pa.DataType] = {
     "route": _NAMES,
+    "due": pa.int64(),
     "intended": pa.int64(),
     "ready": pa.int64(),
     "sent": pa.int64(),
@@ -64,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True):
     templates: str
     captured_share: float = 1.0
     duration_ns: int = 0
+    zero_ns: int | None = None
     warmup_ns: int = 0
     scale: float = 1.0
     speed: float = 1.0

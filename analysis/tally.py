@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,6 +112,8 @@ class Tally:
     """Requests intended per slice, shape (slices,)."""
     ready: Floats
     """Requests that the generator was free to send, per slice."""
+    asked: dict[str, float]
+    """Requests per route that were due within the window, whatever became of them."""
     rows: int
     """Samples read, inside the window and outside."""
     n: float
@@ -133,9 +136,11 @@ def tally(run: Run, window: Window) -> Tally:
     failed, lag = SliceCounter(1, BUCKETS), SliceCounter(window.slices, BUCKETS)
     outcomes = SliceCounter(window.slices, len(OUTCOMES))
     ready_slices = np.zeros(window.slices)
+    asked: Counter[str] = Counter()
     rows = 0
     for batch in run.batches():
         rows += batch.num_rows
+        asked.update(_asked(batch, window))
         part = _rows(batch, names, window)
         ready_slices += np.bincount(part.ready_slice, minlength=window.slices)
         outcomes.add(part.route, part.time_slice, part.outcome)
@@ -153,7 +158,7 @@ def tally(run: Run, window: Window) -> Tally:
     routes = {name: route_tally(name, *found) for name, *found in parts}
     intended = sum((route.outcomes.by_slice() for route in routes.values()), np.zeros(window.slices))
     n = sum(route.n for route in routes.values())
-    return Tally(run, window, routes, lag.histograms(1)[0], intended, ready_slices, rows, n)
+    return Tally(run, window, routes, lag.histograms(1)[0], intended, ready_slices, dict(asked), rows, n)
 
 
 def route_tally(
@@ -199,6 +204,14 @@ class _Rows:
     lag_slice: Integers
     lag_ns: Integers
     ready_slice: Integers
+
+
+def _asked(batch: pa.RecordBatch, window: Window) -> dict[str, int]:
+    """Requests per route that were due within the window."""
+    due, route = _numbers(batch, "due"), batch.column("route")
+    inside = (due >= window.start_ns) & (due < window.end_ns)
+    counts = np.bincount(_indices(route)[inside], minlength=len(route.dictionary))
+    return {name or "": int(count) for name, count in zip(route.dictionary.to_pylist(), counts, strict=True) if count}
 
 
 def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:

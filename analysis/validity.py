@@ -6,6 +6,7 @@ best INCONCLUSIVE, ``note`` is to be known.
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from analysis.compare import Comparison
@@ -14,11 +15,14 @@ from analysis.histogram import Histogram, merged
 from analysis.samples import Tick
 from analysis.tally import REFUSED, Tally
 from analysis.verdict import Check
-from analysis.words import percent
+from analysis.words import percent, times
 
 GENERATOR_STATE = "generator's state"
 """While this is in doubt, a starved generator cannot be told from a slow target, and neither word is possible."""
+_WHOLE = {"complete", "breaker"}
+"""Endings that are not the generator's fault."""
 _ENDINGS = {
+    "unreachable": "the target was gone before it began",
     "worker lost": "a worker of the generator was lost",
     "recorder": "the recorder could not keep up or could not write",
     "interrupted": "somebody interrupted it",
@@ -30,14 +34,39 @@ def check_run(comparison: Comparison, gate: Gate) -> list[Check]:
     run = comparison.candidate
     checks = [_ending(run), *_losses(run, gate), _lag(run, gate), _lag_growth(run, gate), _rate(run, gate)]
     checks += _ticks(run, gate)
-    checks += [_unsent(run), _mix(comparison, gate), _length(run, gate), *_provenance(comparison)]
+    checks += [_unsent(run), _mix(comparison, gate), _load(comparison, gate), _length(run, gate)]
+    checks += [*check_other(comparison.baseline, "baseline", gate), *_provenance(comparison)]
     return [check for check in checks if check is not None]
+
+
+def check_other(run: Tally, name: str, gate: Gate) -> list[Check]:
+    """What is wrong with the run that the candidate is judged by; nothing where it can be believed.
+
+    A baseline that a late generator or a broken-off run made slow would make any candidate look fast.
+    """
+    manifest = run.run.manifest
+    if run.run.is_production:
+        missing = max(0, manifest.requests - run.rows)
+        if not missing:
+            return []
+        sentence = f"The {name} lacks {missing} of its {manifest.requests} samples. Make it again."
+        return [Check(f"{name}: samples", "fault", str(run.rows), str(manifest.requests), sentence)]
+    checks = [_ending(run), *_losses(run, gate), _lag(run, gate), _lag_growth(run, gate), _rate(run, gate)]
+    checks += _ticks(run, gate)
+    return [
+        msgspec.structs.replace(check, name=f"{name}: {check.name}", sentence=f"In the {name}: {check.sentence}")
+        for check in checks
+        if check is not None and check.state != "ok"
+    ]
 
 
 def _ending(run: Tally) -> Check | None:
     ended = run.run.manifest.ended
-    if ended in _ENDINGS or run.run.manifest.lost_workers:
-        why = _ENDINGS.get(ended, f"{run.run.manifest.lost_workers} workers of the generator were lost")
+    if ended not in _WHOLE or run.run.manifest.lost_workers:
+        lost = run.run.manifest.lost_workers
+        why = _ENDINGS.get(
+            ended, f"{lost} workers of the generator were lost" if lost else f"it ended as '{ended[:40]}'"
+        )
         return Check("ending", "fault", ended, "complete", f"The run did not complete: {why}. Run it again.")
     return Check("ending", "ok", ended, "complete", "The generator worked to the end.")
 
@@ -126,7 +155,8 @@ def _rate(run: Tally, gate: Gate) -> Check:
 
 def _ticks(run: Tally, gate: Gate) -> list[Check]:
     limits, window = gate.validity, run.window
-    first, last = -(-window.start_ns // 10**9), window.end_ns // 10**9
+    end_ns = min(window.end_ns, run.run.manifest.ended_at_ns or window.end_ns)
+    first, last = -(-window.start_ns // 10**9), end_ns // 10**9
     ticks = [tick for tick in run.run.manifest.ticks if first <= tick.second < last]
     if not ticks:
         return [
@@ -206,7 +236,7 @@ def _unsent(run: Tally) -> Check | None:
 
 
 def _mix(comparison: Comparison, gate: Gate) -> Check:
-    distance, limit = comparison.mix_distance, gate.validity.max_mix_distance
+    distance, limit = comparison.load.mix_distance, gate.validity.max_mix_distance
     is_off = distance > limit
     return Check(
         "traffic mix",
@@ -217,6 +247,23 @@ def _mix(comparison: Comparison, gate: Gate) -> Check:
         if is_off
         else "The candidate saw the baseline's mix of routes.",
     )
+
+
+def _load(comparison: Comparison, gate: Gate) -> Check:
+    """Whether the candidate was asked to carry what it is to be ready for."""
+    load, manifest = comparison.load.of_production, comparison.candidate.run.manifest
+    is_closed = manifest.mode == "closed"
+    is_low = load < gate.min_load
+    sentence = f"The candidate was asked for {times(load)} production's load."
+    if is_closed:
+        sentence = "In closed mode the target sets the pace, so the run says nothing about production's load."
+    elif is_low:
+        sentence = (
+            f"The candidate was asked for {times(load)} production's load only; this gate asks for "
+            f"{times(gate.min_load)}. Raise --scale, or replay more of what the plan left out."
+        )
+    state = "doubt" if is_closed or is_low else "ok"
+    return Check("load", state, times(load), times(gate.min_load), sentence)
 
 
 def _length(run: Tally, gate: Gate) -> Check:

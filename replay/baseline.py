@@ -173,6 +173,7 @@ def write_baseline(
         plan_hash="",
         templates=capture.templates,
         captured_share=capture.captured_share,
+        zero_ns=start_ns,
         duration_ns=recorder.last_ns + 1,
         requests=recorder.requests,
         planned=recorder.requests,

@@ -60,6 +60,9 @@ class RunManifest(msgspec.Struct, frozen=True):
     captured_share: float = 1.0
     duration_ns: int = 0
     """The length of the run's schedule; judged are samples with warmup ≤ intended < duration."""
+    zero_ns: int | None = None
+    """When the run's zero was, in nanoseconds from the capture's start; None where that is unknown. A plan without the
+    capture's beginning starts later than its baseline, and the two are laid on each other by this."""
     warmup_ns: int = 0
     scale: float = 1.0
     speed: float = 1.0

@@ -87,6 +87,7 @@ def write_run(folder: Path, samples: Samples, *, tables: bool = True, **manifest
         "plan_hash": "",
         "templates": "74e3",
         "duration_ns": int(duration_s * 1e9),
+        "zero_ns": 0,
         "workers": 1,
         "requests": batch.num_rows,
         "planned": batch.num_rows,

@@ -81,7 +81,7 @@ class _Claims:
 def render_comparison(evidence: Evidence) -> RenderableType:
     """The table of ``replay compare``: every route and quantile, and no judgement."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("route", overflow="fold")
+    table.add_column("route", no_wrap=True, overflow="ellipsis", min_width=24)
     for name in ("n", "", "baseline", "candidate", "change", "interval", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in evidence.routes:

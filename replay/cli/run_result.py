@@ -108,6 +108,7 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         templates=plan.templates,
         captured_share=plan.captured_share,
         duration_ns=max(order.schedule_ns, at_ns) if spec.mode == "closed" else order.schedule_ns,
+        zero_ns=plan.zero_ns if len(plan.capture_ids) == 1 else None,
         warmup_ns=order.warmup_ns,
         scale=order.scale,
         speed=spec.speed,

@@ -174,6 +174,7 @@ class _Schedule:
     rows: Ints
     session: Ints
     due: Ints
+    zero_ns: int
     depends_on: Ints
     think: Ints
     lane: NDArray[np.int32]
@@ -192,6 +193,7 @@ def _schedule(taken: _Taken, lanes: int) -> _Schedule:
         rows=rows,
         session=session,
         due=started - started[0],
+        zero_ns=int(started[0]),
         depends_on=order.depends_on,
         think=order.think,
         lane=lane_of[session],
@@ -228,6 +230,7 @@ def _write(
             lanes=lanes,
             lane_shares=schedule.lane_shares,
             duration_ns=int(schedule.due[-1]) + 1,
+            zero_ns=schedule.zero_ns,
             requests=schedule.rows.size,
             sessions=int(schedule.session.max()) + 1,
             hosts=dict(taken.hosts.counts.most_common()),

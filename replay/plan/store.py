@@ -77,6 +77,8 @@ class PlanManifest(msgspec.Struct, frozen=True):
     lane_shares: list[float]
     """Share of the plan's requests per lane; ideal is 1/lanes each."""
     duration_ns: int
+    zero_ns: int
+    """When the plan's zero was, in nanoseconds from the capture's start."""
     requests: int
     sessions: int
     hosts: dict[str, int]

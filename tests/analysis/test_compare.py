@@ -111,7 +111,7 @@ def test_the_total_is_weighted_to_the_baselines_mix(tmp_path: Path) -> None:
     found = pair(tmp_path, mixed(0.10, 2), mixed(0.40, 3))
 
     assert found.total is not None
-    assert found.mix_distance == pytest.approx(0.3, abs=0.02)
+    assert found.load.mix_distance == pytest.approx(0.3, abs=0.02)
     # Unweighted, the 75th percentile would jump from 50 to 500 ms with the share of slow requests.
     assert found.total.response[0.75].ratio == pytest.approx(1.0, abs=0.03)
 

@@ -57,6 +57,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
     assert found.relaxed() == [
         "margin 30 % instead of 10 %",
         "runs from 40 s instead of 300 s",
+        "other margins for GET /search, every route",
         "validity.max_lag_ms 25 instead of 10",
     ]
 

@@ -36,7 +36,7 @@ def baseline(tmp_path: Path) -> Path:
 def test_an_unchanged_build_is_ready_and_leaves_every_report(
     replay: Replay, baseline: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    candidate = write_run(tmp_path / "build", shop(5), scale=2.0)
+    candidate = write_run(tmp_path / "build", shop(5, rate_per_s=60.0), scale=2.0)
     gate = tmp_path / "wide.toml"
     gate.write_text("[margins]\nrelative = 0.25\n")
 

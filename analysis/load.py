@@ -1,0 +1,49 @@
+"""How much of the baseline's load the candidate was asked for: by the schedule, which no target can move.
+
+Counts go by ``due``, whatever became of a request, since a hanging build slows down what depends on it and leaves
+much of it ``stopped``: what it did with the load must not pass for a load that was never there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The candidate's load beside the baseline's."""
+
+    of_production: float
+    """Requests a second on the routes of both runs, as a multiple of production's; 1.0 is its load."""
+    reach: dict[str, float]
+    """Per route of the baseline, the share of its requests that the run's own scale should give and did, 0 … 1."""
+    mix_distance: float
+    """Total-variation distance of the mixes asked for, over the routes that both runs have, 0 … 1."""
+
+
+def load_of(a: Tally, b: Tally, common: Sequence[str]) -> Load:
+    """The load of candidate ``b`` beside baseline ``a`` over the ``common`` routes."""
+    n_a, n_b = (sum(run.asked.get(name, 0.0) for name in common) for run in (a, b))
+    times = b.window.length_s / a.window.length_s
+    of_baseline = n_b / n_a / times if n_a else 0.0
+    # At so many requests of the baseline's for each of its own, the candidate replays every one.
+    wanted = _pace(b) / _pace(a) * times
+    return Load(
+        of_production=of_baseline * _pace(a) * a.run.manifest.captured_share,
+        reach={
+            name: min(1.0, b.asked.get(name, 0.0) / (asked * wanted)) if asked and wanted else 0.0
+            for name, asked in a.asked.items()
+        },
+        mix_distance=0.5 * sum(abs(a.asked[name] / n_a - b.asked[name] / n_b) for name in common)
+        if n_a and n_b
+        else 0.0,
+    )
+
+
+def _pace(run: Tally) -> float:
+    """Requests of the run per request of production, in the same time."""
+    manifest = run.run.manifest
+    return 1.0 if run.run.is_production else manifest.scale * manifest.speed
