@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib import resources
 from urllib.parse import unquote
 
-ALGORITHM = "routes/1"
+ALGORITHM = "routes/2"
 """Changes whenever the same raw path could give another route."""
 LONGEST_SEGMENTS = 24
 """A longer path ends in ``{rest}``: nobody groups by more, and a hostile path must not make a route of its own."""
@@ -85,6 +85,19 @@ ENDINGS = word_set(
     """
 )
 """Endings of files, which stay in a route and in a clean path."""
+_PERSONAL = word_set(
+    """
+    users user u people person profile profiles members member accounts account customers customer authors author
+    coupon coupons voucher vouchers promo invite invites invitation invitations reset
+    """
+)
+"""Behind these a segment of several words may be a person's name or a code: ``/users/bill.gates``."""
+_ACTIONS = word_set(
+    """
+    sign-in sign-up sign-out log-in log-out forgot-password reset-password change-password password-reset two-factor
+    """
+)
+"""What stands behind them all the same."""
 
 
 @lru_cache(maxsize=1)
@@ -113,6 +126,17 @@ def _kind_of(segment: str) -> str:
 def is_literal(segment: str) -> bool:
     """Whether a raw path segment is made of at most three words of interfaces, or is a version such as ``v1``."""
     return len(segment) <= _LONGEST_LITERAL and segment.isascii() and _is_literal(segment)
+
+
+def is_literal_behind(segment: str, parent: str) -> bool:
+    """The same for a segment behind another: one of several words is none where it may be a person's or a code."""
+    if not is_literal(segment):
+        return False
+    return parent.lower() not in _PERSONAL or _is_one_word(segment) or segment.replace("_", "-") in _ACTIONS
+
+
+def _is_one_word(segment: str) -> bool:
+    return (segment.isalpha() and is_word(segment.lower())) or not any(c.isalpha() for c in segment[1:])
 
 
 @lru_cache(maxsize=20_000)
@@ -168,7 +192,10 @@ class Routes:
             segments = self._fitted(pieces, wanted)
             if segments is not None:
                 return Match(template.path, segments)
-        segments = tuple(Segment(piece, is_literal(piece)) for piece in pieces)
+        segments = tuple(
+            Segment(piece, is_literal_behind(piece, parent))
+            for parent, piece in zip(("", *pieces), pieces, strict=False)
+        )
         shown = [s.raw if s.is_literal else _named(s.raw) for s in segments[:LONGEST_SEGMENTS]]
         if len(segments) > LONGEST_SEGMENTS:
             shown.append("{rest}")
@@ -181,7 +208,7 @@ class Routes:
 
     def _fitted(self, pieces: Sequence[str], wanted: Sequence[str]) -> tuple[Segment, ...] | None:
         found: list[Segment] = []
-        for piece, want in zip(pieces, wanted, strict=True):
+        for parent, piece, want in zip(("", *pieces), pieces, wanted, strict=False):
             if not _is_parameter(want):
                 if piece != want:
                     return None
@@ -189,7 +216,9 @@ class Routes:
                 continue
             parameter = want[1:-1]
             accepts = self._accepts.get(parameter)
-            if not piece or not ((accepts is not None and accepts(unquote(piece))) or not is_literal(piece)):
+            if not piece or not (
+                (accepts is not None and accepts(unquote(piece))) or not is_literal_behind(piece, parent)
+            ):
                 return None
             found.append(Segment(piece, is_literal=False, parameter=parameter))
         return tuple(found)

@@ -91,3 +91,21 @@ def test_any_segment_has_a_kind_and_a_route(segment: str) -> None:
 @given(st.from_regex(r"[0-9]{5,9}", fullmatch=True))
 def test_no_number_is_in_a_route(number: str) -> None:
     assert number not in PLAIN.route("GET", f"/users/{number}/x{number}x/{number}.html")
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/users/bill.price", "GET /users/{slug}"),
+        ("/u/MaxPrice", "GET /u/{slug}"),
+        ("/coupon/GOLD-STAR-SALE", "GET /coupon/{slug}"),
+        ("/reset/mark-bill", "GET /reset/{slug}"),
+        ("/users/orders", "GET /users/orders"),
+        ("/users/me/order-items", "GET /users/me/order-items"),
+        ("/users/sign_in", "GET /users/sign_in"),
+        ("/shop/order-items", "GET /shop/order-items"),
+        ("/accounts/v1", "GET /accounts/v1"),
+    ],
+)
+def test_words_that_may_be_a_persons_are_no_literal_behind_people(path: str, route: str) -> None:
+    assert Routes().route("GET", path) == route
