@@ -202,10 +202,10 @@ class _Watching(Walk):
             self.leaves.note_kept()
         return Place(where, self.route, name, pointer, "", _WATCHED)
 
-    def may_keep(self, place: Place, name: str, value: str) -> bool:
+    def may_keep(self, place: Place, name: str, value: str, pointer: tuple[str, ...] = ()) -> bool:
         if place.where == "header" and place.name in _READ_HEADERS:
             return False
-        steps = tuple(_step(piece) for piece in place.pointer)
+        steps = tuple(_step(piece) for piece in pointer or place.pointer)
         last = steps[-1] if steps else place.name
         self._seen.note(Spot(place.where, place.route, last, steps), name, value)
         self.leaves.note_kept()

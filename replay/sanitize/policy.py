@@ -211,6 +211,8 @@ def _checked(file: str, found: _File) -> Policy:
             )
         domain = domains[name] = Domain(name, keep.guard, accepts)
         for parameter in keep.path:
+            if is_secret_name(parameter, secret):
+                raise _secret(file, f"keep.{name}.path", parameter)
             if parameter not in named:
                 raise _wrong(
                     file,
@@ -222,13 +224,9 @@ def _checked(file: str, found: _File) -> Policy:
         for where in WHERE[1:]:
             for text in getattr(keep, where):
                 place = _place(file, where, text, f"keep.{name}", domain)
-                if is_secret_name(place.name, secret):
-                    raise _wrong(
-                        file,
-                        f"keep.{name}.{where}",
-                        f"'{place.name[:40]}' is a secret's name, which is never kept",
-                        "Take it out of the rule.",
-                    )
+                for step in place.pointer or (place.name,):
+                    if is_secret_name(step, secret):
+                        raise _secret(file, f"keep.{name}.{where}", step)
                 places.append(place)
     for drop in found.drop:
         if drop.where not in WHERE[1:]:
@@ -288,6 +286,10 @@ def _vocabulary(found: _File) -> frozenset[str]:
     listed = [value for keep in found.keep.values() for value in keep.values]
     listed += [*found.names.keep, *found.names.headers, *found.hosts.keep, *(r.template for r in found.routes)]
     return frozenset(word for text in listed for word in re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _secret(file: str, key: str, name: str) -> ReplayError:
+    return _wrong(file, key, f"'{name[:40]}' is a secret's name, which is never kept", "Take it out of the rule.")
 
 
 def _wrong(file: str, key: str, what: str, cure: str) -> ReplayError:

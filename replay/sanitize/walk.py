@@ -123,18 +123,22 @@ class Walk:
             if place.domain is None:
                 self.counts["dropped_by_policy"] += 1
                 return None
-            if self.may_keep(place, name, value):
+            if self.may_keep(place, name, value, pointer):
                 return value
         known = self.name(name)
         image = self.pseudonym(known, value)
         self.note_mapped(where, known.clean, value, image)
         return image
 
-    def may_keep(self, place: Place, name: str, value: str) -> bool:
-        """Whether the rule keeps the value: never a secret's, only inside the guard, only where no veto speaks."""
+    def may_keep(self, place: Place, name: str, value: str, pointer: tuple[str, ...] = ()) -> bool:
+        """Whether the rule keeps the value: never a secret's, only inside the guard, only where no veto speaks.
+
+        ``pointer`` is where it stands in a document: whatever is inside a secret is one.
+        """
         return (
             place.domain is not None
             and not self.name(name).is_secret
+            and not any(self.name(step).is_secret for step in pointer)
             and self.passes(place.domain.accepts(value), value)
         )
 

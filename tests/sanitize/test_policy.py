@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from replay.sanitize.guards import NAMES as GUARDS
 from replay.sanitize.guards import guard
 from replay.sanitize.policy import load_policy
 from replay.sanitize.walk import matches
+from tests.sanitize.making import answer, sanitizer
 
 
 def policy_file(tmp_path: Path, text: str) -> str:
@@ -78,6 +80,11 @@ def test_the_templates_hash_follows_what_decides_about_routes(tmp_path: Path) ->
         ("[keep.a]\nguard = 'slug'\nquery = ['csrf_token']", r"keep.a.query: 'csrf_token' is a secret's name"),
         ("[keep.a]\nguard = 'slug'\njson = ['/**/passWord']", r"keep.a.json: 'passWord' is a secret's name"),
         ("[keep.a]\nguard = 'slug'\nheader = ['X-Api-Key']", r"keep.a.header: 'x-api-key' is a secret's name"),
+        (
+            "[[routes]]\ntemplate='/r/{reset_token}'\n[keep.a]\nguard='slug'\npath=['reset_token']",
+            r"keep.a.path: 'reset_token' is a secret's name",
+        ),
+        ("[keep.a]\nguard = 'slug'\njson = ['/password/value']", r"keep.a.json: 'password' is a secret's name"),
         ("[names]\nsecret=['voucher']\n[keep.a]\nguard = 'slug'\nform = ['voucher_code']", r"is a secret's name"),
         ("[keep.a]\nguard = 'slug'\njson = ['x']", r"keep.a.json: 'x' is no pointer"),
         ("[keep.a]\nguard = 'slug'\nquery = ['GET x']", r"keep.a.query: 'GET x' is no place"),
@@ -153,3 +160,12 @@ def test_the_policy_in_the_documentation_loads(tmp_path: Path) -> None:
 
     assert set(policy.domains) == {"product_id", "sorting"}
     assert all(name in page for name in GUARDS)
+
+
+@pytest.mark.parametrize("outer", ["password", "client_secret"])
+def test_a_rule_keeps_nothing_inside_a_secret(tmp_path: Path, outer: str) -> None:
+    rules = "[keep.a]\nguard = 'slug'\njson = ['/**/value']"
+    mine = sanitizer(policy_file(tmp_path, rules))
+    stored = answer(json.dumps({outer: {"value": "wombat"}, "price": {"value": "wombat"}}).encode(), by=mine)
+
+    assert [inner["value"] == "wombat" for inner in json.loads(stored).values()] == [False, True]

@@ -168,7 +168,7 @@ class JsonText:
 
     def _is_kept(self, value: str, name: Name, pointer: tuple[str, ...]) -> bool:
         place = self._walk.place("json", pointer[-1] if pointer else "", pointer)
-        return place is not None and self._walk.may_keep(place, name.raw, value)
+        return place is not None and self._walk.may_keep(place, name.raw, value, pointer)
 
     def _encoded(self, node: Any, like: str | bytes) -> str:
         """The document in the layout that it had: compact, indented, or with Python's separators."""
