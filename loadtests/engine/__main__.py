@@ -40,6 +40,8 @@ from replay.runspec import RunSpec, read_spec
 from replay.safety import Interlock, TargetURL
 
 _MAX_UNREAD = 1 << 20
+_OWN_FILES = 64
+"""What the engine opens beside connections that are kept: the plan, samples, pipes, second attempts."""
 _SWITCH_S = 0.0002
 """How long the writing thread may keep the event loop from running; Python's own 5 ms would be seen as lag."""
 
@@ -103,7 +105,7 @@ class Engine:
         values = header_values(spec.headers, os.environ)
         stamps = [Stamp(target.authority, spec.run_id, values) for target in targets]
         limits = Limits(
-            connections=min(spec.connections or spec.max_in_flight, _open_files() - 64),
+            connections=connections(spec, open_files()),
             connect_timeout_ns=min(spec.connect_timeout_ns, spec.timeout_ns),
             first_byte_timeout_ns=min(spec.first_byte_timeout_ns, spec.timeout_ns),
             timeout_ns=spec.timeout_ns,
@@ -203,7 +205,13 @@ def _feed(spec: RunSpec, reader: RowReader, lanes: Lanes, shift_limit_ns: int, p
     return ClosedFeed(index, lanes, shift_limit_ns, spec.stop_at_ns, spec.speed, put)
 
 
-def _open_files() -> int:
+def connections(spec: RunSpec, files: int) -> int:
+    """How many connections each target's pool may open: the targets share the ``files`` of the process."""
+    return min(spec.connections or spec.max_in_flight, max(1, (files - _OWN_FILES) // len(spec.targets)))
+
+
+def open_files() -> int:
+    """How many files this process may open, after raising its limit as far as it may be raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if hard != resource.RLIM_INFINITY else 1 << 20
     if soft < wanted:
@@ -217,7 +225,7 @@ async def _run(spec: RunSpec, worker: int) -> int:
     plan = open_plan(Path(spec.plan))
     if plan.manifest.hash != spec.plan_hash:
         raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
-    interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow)
+    interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
     targets = [interlock.confirm(target) for target in spec.targets]
     result = await Engine(spec, plan, worker, targets).play()
     return EXIT_OK if result.ended == "complete" else EXIT_INCOMPLETE

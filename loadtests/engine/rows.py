@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from itertools import islice, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,12 +39,25 @@ class NameTable:
         return found
 
 
+MAX_UNSENT = 1 << 17
+"""Rows that are remembered although they are not sent; the older half is forgotten when there are more."""
+
+
+class _Unsent(NamedTuple):
+    """What remains of a row that is not sent, for those that depend on it."""
+
+    depends_on: int
+    due: int
+    think: int
+
+
 @dataclass(slots=True)
 class RowReader:
     """Reads the rows that may be sent, with names as numbers and times on the run clock.
 
     ``targets`` gives each host's pool; rows of other hosts, and writes whose route is not named, are not part of
-    the run and are skipped.
+    the run and are skipped. A row that depends on one of those depends on what that one depended on, and thinks for
+    as long as both together took in the recording.
     """
 
     plan: Plan
@@ -55,6 +68,7 @@ class RowReader:
     methods: NameTable = field(default_factory=NameTable)
     _known: dict[str, tuple[pa.Array, list[Any]]] = field(default_factory=dict)
     _allowed: dict[tuple[int, int], bool] = field(default_factory=dict)
+    _unsent: dict[int, _Unsent] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Row]:
         """The rows in order of ``due``."""
@@ -85,7 +99,26 @@ class RowReader:
             _present(column["bindings"]),
             _binaries(column["wire"]),
         )
-        return [row for row in rows if row.target >= 0 and self._may_send(row.method, row.route)]
+        sent = []
+        for row in map(self._chained, rows):
+            if row.target >= 0 and self._may_send(row.method, row.route):
+                sent.append(row)
+            else:
+                self._remember(row)
+        return sent
+
+    def _remember(self, row: Row) -> None:
+        self._unsent[row.request] = _Unsent(row.depends_on, row.due, row.think)
+        if len(self._unsent) > MAX_UNSENT:
+            for request in list(islice(self._unsent, MAX_UNSENT // 2)):
+                del self._unsent[request]
+
+    def _chained(self, row: Row) -> Row:
+        before = self._unsent.get(row.depends_on)
+        if before is None:
+            return row
+        think = before.think + round((row.due - before.due) * self.speed)  # think times are not yet compressed
+        return row._replace(depends_on=before.depends_on, think=think)
 
     def _may_send(self, method: int, route: int) -> bool:
         allowed = self._allowed.get((method, route))

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from loadtests.engine.__main__ import connections
 from loadtests.engine.control import Finished, SetLanes
 from replay.capture.manifest import Origin
 from replay.errors import EXIT_INPUT, EXIT_REFUSED
@@ -506,3 +507,27 @@ def test_the_end_of_a_causal_run_takes_one_timeout_however_many_wait(tmp_path: P
     assert [sample["due"] for sample in samples] == [row["due"] for row in rows]
     assert samples[0]["error"] == "timeout"
     assert {sample["error"] for sample in samples[3:]} == {"stopped"}
+
+
+def test_targets_share_the_files_that_the_process_may_open(tmp_path: Path) -> None:
+    spec = run_spec(write_plan(tmp_path / "plan", [planned(0)]), tmp_path / "run", "http://127.0.0.1:1")
+    three = msgspec.structs.replace(spec, targets=spec.targets * 3)
+
+    assert connections(spec, 1024) == 960
+    assert connections(three, 1024) == 320
+    assert connections(three, 1 << 20) == spec.max_in_flight
+    assert connections(msgspec.structs.replace(three, connections=7), 1024) == 7
+    assert connections(three, 60) == 1
+
+
+def test_a_request_waits_behind_a_write_that_is_not_sent(tmp_path: Path) -> None:
+    async def slow(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        await fine(arrival, writer)
+
+    rows = [planned(0), planned(50, method="POST", depends_on=0), planned(100, depends_on=1)]
+    plan = write_plan(tmp_path / "plan", rows)
+    with serving(slow) as server:
+        first, third = played(run_spec(plan, tmp_path / "run", server.url)).samples()
+
+    assert third["intended"] == first["end"] >= 400 * MS

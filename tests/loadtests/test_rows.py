@@ -12,7 +12,7 @@ from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.rows import RowReader
 from replay.plan.store import open_plan
 from replay.samples import SCHEMA, read_batches
-from tests.loadtests.support import HOST, planned, write_plan
+from tests.loadtests.support import HOST, MS, planned, write_plan
 
 
 def reader_of(folder: Path, rows: list[dict[str, object]], **options: object) -> RowReader:
@@ -35,6 +35,35 @@ def test_rows_that_may_not_be_sent_are_passed_over(tmp_path: Path) -> None:
     rows = [planned(0), planned(1, method="DELETE"), planned(2, host="other.example"), planned(3, method="HEAD")]
 
     assert [row.request for row in reader_of(tmp_path / "plan", rows)] == [0, 3]
+
+
+def test_a_row_depends_on_the_nearest_sent_one_behind_rows_that_are_not_sent(tmp_path: Path) -> None:
+    rows = [
+        planned(0),
+        planned(100, method="POST", depends_on=0, think=20 * MS),
+        planned(150, host="other.example", depends_on=1, think=30 * MS),
+        planned(200, depends_on=2, think=10 * MS),
+        planned(300, depends_on=3, think=40 * MS),
+        planned(400, method="POST"),
+        planned(500, depends_on=5),
+    ]
+    found = {row.request: (row.depends_on, row.think) for row in reader_of(tmp_path / "plan", rows, speed=2.0)}
+
+    # From the first answer to the POST, and from there to the request: recorded times, not yet compressed.
+    assert found[3] == (0, 20 * MS + 50 * MS + 50 * MS)
+    assert found[4] == (3, 40 * MS)
+    assert found[6][0] == -1
+
+
+def test_what_is_remembered_of_rows_that_are_not_sent_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtests.engine.rows.MAX_UNSENT", 10)
+    rows = [planned(0), *(planned(n, method="POST", depends_on=n - 1) for n in range(1, 500))]
+    reader = reader_of(tmp_path / "plan", [*rows, planned(500, depends_on=499)])
+
+    assert [(row.request, row.depends_on) for row in reader] == [(0, -1), (500, 0)]
+    assert len(reader._unsent) <= 10
 
 
 def test_speed_divides_time(tmp_path: Path) -> None:
