@@ -19,6 +19,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests.engine.control import Finished
+from loadtests.engine.lanes import share
 from loadtests.page import add_tab
 from loadtests.users import EngineParent, LaneUser, as_report
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_REFUSED, RefusedError
@@ -43,7 +44,7 @@ if SPEC.profile:
 
 def check_target(spec: RunSpec, host: str | None) -> None:
     """Raise RefusedError unless ``host``, which a person may have typed, is a target of this run."""
-    interlock = Interlock(spec.origins, spec.allow)
+    interlock = Interlock(spec.origins, spec.allow, deny=spec.deny)
     urls = {interlock.confirm(target).url for target in spec.targets}
     if host and host.rstrip("/") not in urls:
         raise RefusedError("the host is not the target that this run was started for. Start another run for it.")
@@ -56,6 +57,7 @@ class Master:
         self._environment = environment
         self._ready: set[int] = set()
         self._finished: set[int] = set()
+        self._users: dict[int, int] = {}
         self._spawned = bool(SPEC.profile)
         self._tested = False
         self._started = False
@@ -88,6 +90,11 @@ class Master:
         self._ready.add(worker)
         self._maybe_start()
 
+    def users_changed(self, worker: int, users: int) -> None:
+        """``worker`` has so many users now: tell all of them how many there are together."""
+        self._users[worker] = users
+        self._environment.runner.send_message("replay_users", {"users": sum(self._users.values())})
+
     def engine_finished(self, worker: int, ended: str) -> None:
         """The engine of ``worker`` has ended; one that did not complete ends the run."""
         self._finished.add(worker)
@@ -116,6 +123,8 @@ class Worker:
         check_target(SPEC, environment.host)
         self._host = environment.host
         self._refused = False
+        self._users = 0
+        self._users_of_all = 0
         self._parent = EngineParent(SPEC, SPEC_PATH, self._runner.worker_index, self._ended)
         gevent.spawn(self._announce)
 
@@ -131,7 +140,12 @@ class Worker:
         """The master says when the run clock is zero."""
         if self._refused:
             return
-        self._parent.start(epoch_ns, self._runner.user_count)
+        self._parent.start(epoch_ns, self._share())
+
+    def users_changed(self, users_of_all: int) -> None:
+        """The master says how many users all workers have together."""
+        self._users_of_all = users_of_all
+        self._parent.resize(self._share())
 
     def report(self, data: dict[str, Any]) -> None:
         """Locust asks for this worker's figures."""
@@ -153,7 +167,14 @@ class Worker:
         if self._environment.host != self._host:
             self._host = self._environment.host
             self.test_start()
-        return 0 if self._refused else self._runner.user_count
+        users = self._runner.user_count
+        if users != self._users:
+            self._users = users
+            self._runner.send_message("users_changed", {"worker": self._runner.worker_index, "users": users})
+        return self._share()
+
+    def _share(self) -> int:
+        return 0 if self._refused else share(self._users_of_all, self._runner.worker_index, SPEC.workers)
 
     def _ended(self, report: Finished) -> None:
         self._runner.send_message("engine_finished", {"worker": self._runner.worker_index, "ended": report.ended})
@@ -190,12 +211,16 @@ def _on_init(environment: Environment, **_: Any) -> None:
         runner.register_message(
             "engine_finished", lambda msg, **_: master.engine_finished(msg.data["worker"], msg.data["ended"])
         )
+        runner.register_message(
+            "users_changed", lambda msg, **_: master.users_changed(msg.data["worker"], msg.data["users"])
+        )
         environment.events.worker_report.add_listener(lambda client_id, data: master.worker_report(client_id, data))
         environment.events.spawning_complete.add_listener(lambda **_: master.spawning_complete())
     elif isinstance(runner, WorkerRunner):
         worker = Worker(environment)
         _PARTS.append(worker)
         runner.register_message("replay_start", lambda msg, **_: worker.start(msg.data["epoch_ns"]))
+        runner.register_message("replay_users", lambda msg, **_: worker.users_changed(msg.data["users"]))
     else:
         raise RefusedError("a replay needs a master and workers. Start it with 'replay run'.")
 

@@ -38,6 +38,13 @@ class Stage(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class PlanState(msgspec.Struct, frozen=True):
+    """A plan's requests file as it was when its hash was checked."""
+
+    size_bytes: int
+    modified_ns: int
+
+
 class RunSpec(msgspec.Struct, frozen=True):
     """One run, in full."""
 
@@ -46,11 +53,14 @@ class RunSpec(msgspec.Struct, frozen=True):
     plan: str
     """Path of the plan's folder."""
     plan_hash: str
+    plan_state: PlanState
+    """The requests file when its hash was checked; an engine refuses another."""
     out: str
     """Path of the folder that samples and journals are written to."""
     targets: list[Target]
     origins: list[Origin]
-    allow: list[str] = []
+    allow: list[str] | None = None
+    deny: list[str] = []
     writes: list[str] = []
     """Routes whose requests are sent although their method is not safe."""
     headers: dict[str, str] = {}

@@ -1,8 +1,9 @@
 """May this target be hit? Asked by the command line, and again on Locust's master, in every worker and engine.
 
-Allowed is only what ``--target`` names, further limited by ``[safety] allow`` where that is set. Places where
-production lives (the capture's origins) are refused under any name and on loopback too: a port that is forwarded
-to production is loopback. A target's name is resolved once; from then on only the pinned address counts.
+Allowed is only what ``--target`` names, further limited by ``[safety] allow`` where that is set, and never what
+``[safety] deny`` holds. Places where production lives (the capture's origins) are refused under any name and on
+loopback too: a port that is forwarded to production is loopback. A target's name is resolved once; from then on only
+the pinned address counts.
 
 Nothing here opens a connection: names are resolved by a callable that the caller hands in.
 """
@@ -132,18 +133,26 @@ class Interlock:
     """Decides about targets. ``origins`` should carry every address that their names have now (``completed``)."""
 
     origins: Sequence[Origin]
-    allow: Sequence[str] = ()
+    allow: Sequence[str] | None = None
+    """None: not limited; empty: nothing but loopback."""
     resolve: Resolver = system_resolver
     is_local: Callable[[str], bool] = system_is_local
+    deny: Sequence[str] = ()
 
     def completed(self) -> Interlock:
-        """The same with the origins' present addresses beside the recorded ones."""
+        """The same with the present addresses of origins and denied names beside the recorded ones."""
         origins = []
         for origin in self.origins:
             present = [origin.host] if literal(origin.host) else self.resolve(origin.host, origin.port)
             addresses = list(dict.fromkeys([*origin.addresses, *present]))
             origins.append(Origin(host=origin.host, port=origin.port, addresses=addresses))
-        return Interlock(origins, self.allow, self.resolve, self.is_local)
+        deny = list(self.deny)
+        for entry in self.deny:
+            name, port = _split(entry)
+            if literal(name) is None and canonical_name(name) and "/" not in entry:
+                found = self.resolve(canonical_name(name), port or 443)
+                deny += [address if not port else f"[{address}]:{port}" for address in found]
+        return Interlock(origins, self.allow, self.resolve, self.is_local, list(dict.fromkeys(deny)))
 
     def admit(self, target: TargetURL) -> Target:
         """``target`` with its address pinned.
@@ -181,11 +190,31 @@ class Interlock:
                 )
 
     def _check_address(self, target: TargetURL, address: str) -> None:
+        place = literal(address)
         for origin in self.origins:
-            if origin.port == target.port and any(self._same(address, other) for other in origin.addresses):
+            if not any(self._same(address, other) for other in origin.addresses):
+                continue
+            if origin.port == target.port:
                 raise RefusedError(
                     f"{target.url}: leads to an address and port of the capture's origin. Name staging instead."
                 )
+            if place is None or not (self._here(place) or self._is_allowed_by_port(target, address)):
+                raise RefusedError(
+                    f"{target.url}: leads to an address of the capture's origin, on another port. If staging is "
+                    f"there, name {target.name}:{target.port} in [safety] allow of replay.toml."
+                )
+        for entry in self.deny:
+            name, port = _split(entry)
+            is_there = literal(name) is not None and port in {None, target.port} and self._same(address, name)
+            if is_there or _matches(entry, target, place):
+                raise RefusedError(f"{target.url}: is in [safety] deny of replay.toml. Name staging instead.")
+
+    def _is_allowed_by_port(self, target: TargetURL, address: str) -> bool:
+        allowed = [_split(entry) for entry in self.allow or ()]
+        return any(
+            port == target.port and (canonical_name(name) == target.name or self._same(address, name))
+            for name, port in allowed
+        )
 
     def _same(self, one: str, other: str) -> bool:
         a, b = literal(one), literal(other)
@@ -199,7 +228,7 @@ class Interlock:
 
     def _check_allowed(self, target: TargetURL, address: str) -> None:
         place = literal(address)
-        if not self.allow or (place is not None and place.is_loopback):
+        if self.allow is None or (place is not None and place.is_loopback):
             return
         if not any(_matches(entry, target, place) for entry in self.allow):
             raise RefusedError(
@@ -208,7 +237,7 @@ class Interlock:
 
 
 def _matches(entry: str, target: TargetURL, address: Address | None) -> bool:
-    entry = entry.strip().lower()
+    entry = entry.strip().lower().rstrip(".")
     if "/" in entry:
         try:
             network = ipaddress.ip_network(entry, strict=False)
@@ -218,6 +247,26 @@ def _matches(entry: str, target: TargetURL, address: Address | None) -> bool:
     if entry.startswith("*."):
         return target.name.endswith(entry[1:])
     return entry in {target.name, f"{target.name}:{target.port}", target.authority}
+
+
+def _split(entry: str) -> tuple[str, int | None]:
+    """Name and port of ``HOST:PORT``; without a port None."""
+    name, colon, port = entry.strip().rpartition(":")
+    if colon and port.isascii() and port.isdigit() and literal(entry.strip()) is None:
+        return name.strip("[]"), int(port)
+    return entry.strip().strip("[]"), None
+
+
+def is_place(entry: str) -> bool:
+    """Whether an entry of ``[safety]`` is a host, ``HOST:PORT``, ``*.SUFFIX``, an address or a network."""
+    entry = entry.strip()
+    if "/" in entry:
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+        return True
+    return bool(canonical_name(entry.removeprefix("*.") if entry.startswith("*.") else _split(entry)[0]))
 
 
 @dataclass(frozen=True, slots=True)

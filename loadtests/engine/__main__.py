@@ -35,7 +35,7 @@ from loadtests.engine.schedule import Pacer
 from replay.artefacts import create_private
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, RefusedError, ReplayError
 from replay.journal import EngineEnd, EngineTick, Entry, journal_path
-from replay.plan.store import Plan, open_plan
+from replay.plan.store import Plan, open_plan, state_of
 from replay.runspec import RunSpec, read_spec
 from replay.safety import Interlock, TargetURL
 
@@ -223,7 +223,7 @@ async def _run(spec: RunSpec, worker: int) -> int:
     if not 0 <= worker < spec.workers:
         raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
     plan = open_plan(Path(spec.plan))
-    if plan.manifest.hash != spec.plan_hash:
+    if plan.manifest.hash != spec.plan_hash or state_of(plan) != spec.plan_state:
         raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
     interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
     targets = [interlock.confirm(target) for target in spec.targets]

@@ -33,7 +33,7 @@ class Prober:
     def __init__(self, spec: RunSpec, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         plan = open_plan(Path(spec.plan))
-        interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow)
+        interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
         targets = [interlock.confirm(target) for target in spec.targets]
         self.reader = RowReader(plan, {target.host: n for n, target in enumerate(targets)}, frozenset())
         values = header_values(spec.headers, os.environ)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from replay.artefacts import named
+from replay.capture.manifest import Origin
+from replay.cli.output import progress
 from replay.cli.run_profile import parse_profile
+from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey, survey
 from replay.cli.values import duration_s, share
-from replay.errors import InputError, ReplayError
-from replay.plan.store import Plan, open_plan
+from replay.errors import ReplayError
+from replay.plan.store import Plan, open_plan, verify
 from replay.runs import Target
-from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, RunSpec
+from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
 
-SETTINGS_NAME = "replay.toml"
 MAX_USERS = 50_000
 RATE_A_PROCESS = 5_000
 """Requests a second that one process is given: a quarter of what it can send, for a mean is not a peak."""
@@ -27,7 +28,7 @@ _MODES = ("causal", "open", "closed")
 _OURS = (
     *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
     *("--master", "--worker", "--processes", "--master-host", "--master-port", "--master-bind-host"),
-    *("--master-bind-port", "--expect-workers", "--web-host", "--web-port"),
+    *("--master-bind-port", "--expect-workers", "--web-host", "-P", "--web-port", "-t", "--run-time", "--config"),
 )
 
 
@@ -91,22 +92,48 @@ def prepare(options: RunOptions) -> Order:
     if options.locust and not options.locust[0].startswith("-"):
         raise ReplayError(f"'{options.locust[0][:60]}': one plan at a time. Options for Locust stand behind '--'.")
     for argument in options.locust:
-        if argument.partition("=")[0] in _OURS:
+        if _is_ours(argument):
             raise ReplayError(f"{argument[:40]}: is set by 'replay run' itself. Leave it out behind '--'.")
+        if argument[:1] == "-" and argument[:2] != "--" and len(argument) > 2:
+            raise ReplayError(f"{argument[:40]}: write one-letter options of Locust apart, as '-L DEBUG'.")
     unknown = [route for route in options.writes if route not in manifest.writes]
     if unknown:
         known = ", ".join(sorted(manifest.writes)) or "none"
         raise ReplayError(f"--writes '{unknown[0][:80]}': the plan has no such write. Its writes: {known}.")
-    interlock = Interlock(manifest.origins, _allowed(Path(SETTINGS_NAME))).completed()
+    interlock = _interlock(manifest.origins)
     routing = assign([parse_target(text) for text in options.targets], manifest.hosts)
     targets = [interlock.admit(target) for target in routing.targets]
+    state = verify(plan)
     found = survey(plan, {target.host for target in targets}, options.writes)
     if not found.requests:
         raise ReplayError(f"{plan.folder}: nothing is left to send. See 'replay run --dry-run' for what is left out.")
-    return _order(options, plan, interlock, targets, found)
+    return _order(options, plan, state, interlock, targets, found)
 
 
-def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target], found: Survey) -> Order:
+def _is_ours(argument: str) -> bool:
+    """Whether Locust may take ``argument`` for an option of ours: it completes abbreviations, joins short ones."""
+    name = argument.partition("=")[0]
+    if name.startswith("--"):
+        return any(ours.startswith(name) for ours in _OURS)
+    return argument[:2] in _OURS
+
+
+def _interlock(origins: list[Origin]) -> Interlock:
+    settings = find_settings(Path.cwd())
+    safety = settings.safety
+    if settings.path:
+        progress(f"[safety] of {settings.path} applies.")
+    if not origins and not safety.deny:
+        progress(
+            "Production is not known to this plan: its captures name no origin. Name it in replay.toml, as "
+            '[safety] deny = ["shop.example", "10.0.0.0/8"].'
+        )
+    return Interlock(origins, safety.allow, deny=safety.deny).completed()
+
+
+def _order(
+    options: RunOptions, plan: Plan, state: PlanState, interlock: Interlock, targets: list[Target], found: Survey
+) -> Order:
     manifest = plan.manifest
     at_once = manifest.lanes / manifest.captured_share
     stages = parse_profile(options.profile) if options.profile else []
@@ -133,10 +160,12 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         run_id=secrets.token_hex(6),
         plan=str(plan.folder.resolve()),
         plan_hash=manifest.hash,
+        plan_state=state,
         out="",
         targets=targets,
         origins=list(interlock.origins),
-        allow=list(interlock.allow),
+        allow=None if interlock.allow is None else list(interlock.allow),
+        deny=list(interlock.deny),
         writes=options.writes,
         headers=_headers(options.headers),
         mode=options.mode,
@@ -205,19 +234,3 @@ def _breaker(text: str) -> Breaker | None:
         )
     slower_than_ns = round(duration_s(parts[2]) * SECOND_NS) if len(parts) == 3 else 0
     return Breaker(share(parts[0]), max(1, round(duration_s(parts[1]))), slower_than_ns)
-
-
-def _allowed(path: Path) -> list[str]:
-    """``[safety] allow`` of the settings file; empty where there is none."""
-    try:
-        settings = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({type(error).__name__}). Correct it: it may limit the targets."
-        ) from None
-    allow = settings.get("safety", {}).get("allow", [])
-    if not isinstance(allow, list) or not all(isinstance(entry, str) for entry in allow):
-        raise InputError(f"{path}: [safety] allow is no list of hosts, HOST:PORT, *.SUFFIX or networks.")
-    return allow

@@ -68,16 +68,17 @@ def start_locust(
 ) -> Locust:
     """Start a master and ``workers`` workers that begin ``users`` users at once; ``logs`` takes what they say."""
     port, web_port = _free_port(), _free_port() if ui else 0
-    common = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--loglevel", "INFO"]
+    program, ours = [sys.executable, "-m", "locust", "--loglevel", "INFO"], ["-f", str(_LOCUSTFILE)]
     master = [
-        *common,
+        *program,
+        *extra,  # first: of two of a kind Locust takes the last, and ours are to win
+        *ours,
         *("--master", "--master-bind-host", _LOOPBACK, "--master-bind-port", str(port)),
         *("--expect-workers", str(workers), "--host", host, "-u", str(users), "-r", str(max(users, 1))),
         *("--exit-code-on-error", "0", "--only-summary"),
         *(("--web-host", _LOOPBACK, "--web-port", str(web_port), "--autostart") if ui else ("--headless",)),
-        *extra,
     ]
-    worker = [*common, "--worker", "--master-host", _LOOPBACK, "--master-port", str(port)]
+    worker = [*program, *ours, "--worker", "--master-host", _LOOPBACK, "--master-port", str(port)]
     found = Locust(web_url=f"http://{_LOOPBACK}:{web_port}" if ui else "")
     try:
         found.children.append(_start("master", master, environment, logs))

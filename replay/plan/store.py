@@ -19,6 +19,7 @@ import pyarrow as pa
 from replay.artefacts import create_private, read_manifest, write_manifest
 from replay.capture.manifest import Origin
 from replay.errors import InputError
+from replay.runspec import PlanState
 
 PLAN_FORMAT = "plan/1"
 MANIFEST_NAME = "plan.json"
@@ -128,6 +129,30 @@ def open_plan(folder: Path) -> Plan:
     except (pa.ArrowInvalid, OSError):
         raise InputError(f"{path}: is missing, cut off or damaged. Make the plan again.") from None
     return plan
+
+
+def state_of(plan: Plan) -> PlanState:
+    """The present state of the requests file."""
+    found = (plan.folder / REQUESTS_NAME).stat()
+    return PlanState(found.st_size, found.st_mtime_ns)
+
+
+def verify(plan: Plan) -> PlanState:
+    """Check the requests against the manifest's hash; reads all of them, about a second a gigabyte.
+
+    Raises:
+        InputError: they are not those that the plan was written with.
+    """
+    path = plan.folder / REQUESTS_NAME
+    try:
+        state = state_of(plan)
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found == plan.manifest.hash and state == state_of(plan):
+            return state
+    except OSError:
+        raise InputError(f"{path}: cannot be read. Make the plan again.") from None
+    raise InputError(f"{path}: was changed after the plan was made (its hash differs). Make the plan again.")
 
 
 class PlanWriter:

@@ -22,6 +22,7 @@ import pytest
 
 from replay.capture.manifest import Origin
 from replay.cli.run_order import RunOptions, prepare
+from replay.cli.run_settings import Safety, find_settings
 from replay.errors import (
     EXIT_INCOMPLETE,
     EXIT_INPUT,
@@ -313,12 +314,50 @@ def test_a_forbidden_target_gets_not_one_packet(folder: Path) -> None:
 def test_the_allow_list_of_the_settings_limits_the_targets(folder: Path) -> None:
     write_plan(folder / "p", steady(1))
     (folder / "replay.toml").write_text('[safety]\nallow = ["staging.example"]\n')
+    below = folder / "below"
+    below.mkdir()
+    ended = replay_run(below, "../p", "--target", "http://192.0.2.1", "-o", OUT)
 
-    assert replay_run(folder, "p", "--target", "http://192.0.2.1", "-o", OUT).code == EXIT_REFUSED
+    assert ended.code == EXIT_REFUSED
+    assert f"[safety] of {folder.resolve() / 'replay.toml'} applies" in ended.err
+    assert "Production is not known to this plan" in ended.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[saftey]\nallow = ["a"]',
+        '[safety]\nalow = ["a"]',
+        'allow = ["a"]',
+        '[safety]\nallow = "a"',
+        "[safety",
+        '[safety]\ndeny = ["https://shop.example"]',
+        '[safety]\nallow = ["10.0.0.0/99"]',
+    ],
+)
+def test_settings_that_are_not_understood_end_the_run(tmp_path: Path, text: str) -> None:
+    (tmp_path / "replay.toml").write_text(text)
+
+    with pytest.raises(ReplayError, match=r"replay\.toml") as caught:
+        find_settings(tmp_path)
+
+    assert caught.value.exit_code == EXIT_USAGE
+    assert "\n" not in str(caught.value)
+
+
+def test_the_nearest_settings_apply_up_to_the_git_root(tmp_path: Path) -> None:
+    (tmp_path / "replay.toml").write_text('[safety]\nallow = []\ndeny = ["shop.example"]\n')
+    inner = tmp_path / "repository" / "deep"
+    inner.mkdir(parents=True)
+
+    assert find_settings(inner).safety == Safety(allow=[], deny=["shop.example"])
+    (tmp_path / "repository" / ".git").mkdir()
+    assert find_settings(inner).path is None
+    assert find_settings(inner).safety.allow is None
 
 
 def test_an_unreachable_target_is_one_line(folder: Path) -> None:
-    write_plan(folder / "p", steady(1))
+    write_plan(folder / "p", steady(1), origins=[Origin(host="shop.example", port=443)])
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         ended = replay_run(folder, "p", "--target", f"http://127.0.0.1:{closed.getsockname()[1]}", "-o", OUT)
@@ -356,6 +395,12 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"warmup": "1h"}, "--warmup"),
         ({"locust": ["--host", "http://production"]}, "--host"),
         ({"locust": ["--host=http://production"]}, "--host"),
+        ({"locust": ["--master-bind-hos=0.0.0.0"]}, "--master-bind-hos"),
+        ({"locust": ["--csv", "out", "--"]}, "--: is set"),
+        ({"locust": ["-Hhttp://production"]}, "-H"),
+        ({"locust": ["-u9"]}, "-u9"),
+        ({"locust": ["-t", "1s"]}, "-t"),
+        ({"locust": ["-lHhttp://production"]}, "apart"),
         ({"locust": ["another"]}, "one plan"),
         ({"scale": 1e4}, "--scale"),
     ],

@@ -21,7 +21,7 @@ import pyarrow as pa
 from loadtests.engine.control import Alive, Command, Finished, Ready, Report, SetLanes, Start, Stop, line, reports
 from replay.capture.manifest import Origin
 from replay.journal import EngineEnd, EngineTick, JournalReader, journal_path
-from replay.plan.store import PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter, open_plan
+from replay.plan.store import PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter, open_plan, verify
 from replay.runs import Target
 from replay.runspec import SPEC_FORMAT, RunSpec, write_spec
 from replay.samples import read_batches, sample_files
@@ -192,6 +192,7 @@ def run_spec(plan: Path, out: Path, url: str, **changes: Any) -> RunSpec:
         run_id="0123456789ab",
         plan=str(plan),
         plan_hash=open_plan(plan).manifest.hash,
+        plan_state=verify(open_plan(plan)),
         out=str(out),
         targets=[Target(HOST, url, "127.0.0.1")],
         origins=[Origin(host="production.example", port=443, addresses=["203.0.113.7"])],

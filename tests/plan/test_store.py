@@ -8,7 +8,7 @@ import pytest
 
 from replay.errors import InputError
 from replay.plan.build import Settings, Source, build
-from replay.plan.store import REQUESTS_NAME, open_plan
+from replay.plan.store import REQUESTS_NAME, open_plan, verify
 from tests.factories import capture_manifest, exchange
 
 
@@ -54,3 +54,15 @@ def test_a_plan_that_was_cut_off_is_refused(folder: Path, keep: int) -> None:
 
 def test_the_files_are_private(folder: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+def test_requests_that_were_changed_afterwards_are_told_by_their_hash(folder: Path) -> None:
+    plan = open_plan(folder)
+    path = folder / "requests.arrow"
+    assert verify(plan).size_bytes == path.stat().st_size
+
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"GET /", b"PUT /", 1))
+
+    with pytest.raises(InputError, match="was changed after the plan was made"):
+        verify(plan)

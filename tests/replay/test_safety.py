@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from replay.capture.manifest import Origin
 from replay.errors import IncompleteError, RefusedError, ReplayError
 from replay.runs import Target
-from replay.safety import Interlock, assign, canonical_name, may_send, parse_target
+from replay.safety import Interlock, assign, canonical_name, is_place, may_send, parse_target
 
 PRODUCTION = Origin(host="shop.example", port=443, addresses=["203.0.113.7", "2001:db8::7"])
 UPSTREAM = Origin(host="127.0.0.1", port=5001, addresses=["127.0.0.1"])
@@ -34,8 +34,10 @@ def resolve(name: str, port: int) -> list[str]:
     return NAMES.get(name, [])
 
 
-def interlock(*origins: Origin, allow: tuple[str, ...] = (), own: tuple[str, ...] = ()) -> Interlock:
-    return Interlock(origins or (PRODUCTION, UPSTREAM), allow, resolve, lambda address: address in own)
+def interlock(
+    *origins: Origin, allow: tuple[str, ...] | None = None, own: tuple[str, ...] = (), deny: tuple[str, ...] = ()
+) -> Interlock:
+    return Interlock(origins or (PRODUCTION, UPSTREAM), allow, resolve, lambda address: address in own, deny)
 
 
 def admit(text: str, lock: Interlock | None = None) -> Target:
@@ -50,6 +52,8 @@ def admit(text: str, lock: Interlock | None = None) -> Target:
         pytest.param("http://shop.example:8080", id="the origin's name on another port"),
         pytest.param("https://203.0.113.7", id="its address"),
         pytest.param("https://second-name.example", id="a second name of its address"),
+        pytest.param("https://203.0.113.7:8443", id="its address on another port"),
+        pytest.param("https://second-name.example:8443", id="a second name on another port"),
         pytest.param("https://half.example", id="a name one of whose addresses is forbidden"),
         pytest.param("https://six.example", id="its IPv6 address"),
         pytest.param("https://[2001:0db8:0:0::7]", id="its IPv6 address, written at length"),
@@ -160,7 +164,7 @@ def test_the_address_is_pinned_and_confirmed_without_another_look_up() -> None:
 
     pinned = admit("https://staging.example")
 
-    assert Interlock([PRODUCTION], (), never, lambda _: False).confirm(pinned).name == "staging.example"
+    assert Interlock([PRODUCTION], None, never, lambda _: False).confirm(pinned).name == "staging.example"
 
 
 def test_a_pinned_address_of_production_is_refused_whatever_its_name() -> None:
@@ -226,3 +230,42 @@ def test_any_text_is_a_target_or_a_clean_error(text: str) -> None:
     except ReplayError:
         return
     assert canonical_name(target.name) == target.name
+
+
+def test_another_port_of_production_s_machine_is_admitted_only_where_it_is_named() -> None:
+    for entry in ("203.0.113.7:8443", "second-name.example:8443"):
+        lock = interlock(allow=(entry, "203.0.113.7", "*.example"))
+        assert admit("https://second-name.example:8443", lock).address == "203.0.113.7"
+        with pytest.raises(RefusedError, match="another port"):
+            admit("https://second-name.example:8444", lock)
+
+
+def test_an_empty_allow_list_allows_nothing_but_loopback() -> None:
+    assert admit("http://127.0.0.1:5002", interlock(allow=())).address == "127.0.0.1"
+    with pytest.raises(RefusedError, match="allow"):
+        admit("https://staging.example", interlock(allow=()))
+
+
+@pytest.mark.parametrize(
+    ("entry", "target"),
+    [
+        ("staging.example", "https://staging.example:81"),
+        ("Staging.Example.", "https://203.0.113.50"),
+        ("staging.example:443", "https://203.0.113.50"),
+        ("*.example", "http://box.example"),
+        ("192.0.2.10", "http://box.example"),
+        ("192.0.2.0/24", "http://box.example"),
+        ("127.0.0.1:5002", "http://localhost:5002"),
+    ],
+)
+def test_what_is_denied_is_refused_whatever_allows_it(entry: str, target: str) -> None:
+    lock = interlock(allow=("*.example", "0.0.0.0/0"), deny=(entry,)).completed()
+
+    with pytest.raises(RefusedError, match="deny"):
+        admit(target, lock)
+    assert admit("http://127.0.0.1:5003", lock).address == "127.0.0.1"
+
+
+@pytest.mark.parametrize("entry", ["", "https://shop.example", "10.0.0.0/99", "a b", "*."])
+def test_what_names_no_place_is_told(entry: str) -> None:
+    assert not is_place(entry)
