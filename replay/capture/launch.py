@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from replay.capture.proxy import ProxySettings, command, environment
-from replay.capture.wire import CONFDIR_PREFIX, Counters, Failed, Fault, Opened, Ready, Word, words
+from replay.capture.wire import CONFDIR_PREFIX, Counters, Failed, Fault, Opened, Ready, Stopped, Word, words
 from replay.capture.worker import Settings
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
 
@@ -42,6 +42,8 @@ class Ending:
     sanitiser_died: str
     """'' or the reason."""
     proxy_died: bool
+    gate_stopped: bool
+    """The write gate withheld too many exchanges, and the rest was not captured."""
 
 
 class Launch:
@@ -61,6 +63,7 @@ class Launch:
         self._ready = False
         self._port = 0
         self._failed = ""
+        self._gate_stopped = False
         self._exit_code = 0
         self._stops = 0
 
@@ -88,7 +91,9 @@ class Launch:
             self._watch(worker, proxy, time.monotonic() + duration_s if duration_s else None)
             self._stop_proxy(control, proxy)
             self._await_worker(worker)
-        return Ending(self._counters, self._failed, proxy_died=not self._counters.final)
+        return Ending(
+            self._counters, self._failed, proxy_died=not self._counters.final, gate_stopped=self._gate_stopped
+        )
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -231,6 +236,12 @@ class Launch:
                 self._counters = word
             case Fault(where):
                 self._tell(f"a bug in the addon was caught and counted ({where}); traffic goes on.")
+            case Stopped(withheld):
+                self._gate_stopped = True
+                self._tell(
+                    f"the write gate withheld {withheld} exchanges within a minute: traffic goes on, nothing more is "
+                    "captured. Look at them with another policy, and report this."
+                )
             case Failed(message, exit_code):
                 self._failed, self._exit_code = message, exit_code
 

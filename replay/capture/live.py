@@ -22,7 +22,7 @@ from replay.capture.proxy import ProxySettings
 from replay.capture.sealing import seal_for
 from replay.capture.segments import CaptureReader
 from replay.capture.wire import Counters
-from replay.capture.worker import Settings
+from replay.capture.worker import GATE_STOPPED, Settings
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.exchange import CAPTURE_FORMAT
 from replay.sanitize.keys import KeySource
@@ -119,6 +119,8 @@ def _account(folder: Path, ending: Ending) -> str:
     reason, why = "not-closed", "it could not be closed in order (is the disk full?)"
     if ending.sanitiser_died:
         reason, why = "sanitiser-died", f"the sanitiser died ({ending.sanitiser_died})"
+    elif ending.gate_stopped:
+        reason, why = GATE_STOPPED, "the write gate withheld too many exchanges"
     elif ending.proxy_died:
         reason, why = "proxy-died", "the proxy ended by itself"
     reader = CaptureReader(folder)

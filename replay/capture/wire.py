@@ -65,7 +65,13 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     exit_code: int
 
 
-type Word = Counters | Opened | Fault | Ready | Failed
+class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
+    """The sanitiser writes nothing more: the write gate has withheld too many exchanges."""
+
+    withheld: int
+
+
+type Word = Counters | Opened | Fault | Ready | Failed | Stopped
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _to_line = msgspec.json.Encoder().encode

@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,13 +26,30 @@ from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, origin_of
 from replay.capture.process import forbid_dumps, place
 from replay.capture.sealing import seal_for
 from replay.capture.segments import SegmentWriter
-from replay.capture.wire import EXCHANGE, STARTED, Counters, Failed, Frame, FrameReader, Ready, Started, Word, line
+from replay.capture.wire import (
+    EXCHANGE,
+    STARTED,
+    Counters,
+    Failed,
+    Frame,
+    FrameReader,
+    Ready,
+    Started,
+    Stopped,
+    Word,
+    line,
+)
 from replay.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_OK, ReplayError
 from replay.exchange import Exchange, RawExchange
 
 TICK_S = 1.0
 MANIFEST_EVERY_S = 2.0
 MAX_KEPT_HOSTS = 256
+GATE_HITS = 3
+GATE_WINDOW_S = 60.0
+"""So many exchanges withheld by the write gate within so long say that the sanitiser does not do what it should."""
+GATE_STOPPED = "gate-stopped"
+GATE_HIT = "withheld:gate"
 _READ_BYTES = 1 << 20
 
 
@@ -57,9 +75,16 @@ class Recorder:
         *,
         writer: SegmentWriter | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[Word], None] = lambda _: None,
     ) -> None:
         self.in_order = False
         """The addon has said its last word, so nothing is missing that is not counted."""
+        self.gate_stopped = False
+        """The write gate spoke too often; nothing more is looked at or written, only counted."""
+        self._gate_hits: deque[float] = deque(maxlen=GATE_HITS)
+        self._clock = clock
+        self._say = say
         self._path = folder / MANIFEST_NAME
         self._draft = manifest
         self._cleaner_at = cleaner_at
@@ -103,9 +128,12 @@ class Recorder:
             self._saved_segments = len(self._writer.closed)
 
     def close(self, now_s: float) -> None:
-        """Close the segments and the manifest; it is complete where the addon had said its last word."""
+        """Close the segments and the manifest; it is complete where the addon had said its last word.
+
+        A capture that the gate stopped is never complete: its rest is missing.
+        """
         self._writer.close()
-        self.save(now_s, complete=self.in_order)
+        self.save(now_s, complete=self.in_order and not self.gate_stopped)
 
     def drop(self, reason: str) -> None:
         """Count an exchange that is lost here."""
@@ -143,6 +171,10 @@ class Recorder:
         if self._cleaner is None:
             self.drop("sanitiser-error")
             return
+        if self.gate_stopped:
+            self.drop(GATE_STOPPED)
+            return
+        hits = self._cleaner.counts.get(GATE_HIT, 0)
         try:
             raw = self._decode(payload)
             if raw.ended:
@@ -150,6 +182,8 @@ class Recorder:
             exchange = self._cleaner.clean(raw)
             if exchange is None:
                 self._withheld += 1
+                if self._cleaner.counts.get(GATE_HIT, 0) > hits:
+                    self._note_gate()
             elif not in_sample(exchange.session, self._draft.captured_share):
                 self.drop("sampled-out")
             else:
@@ -158,6 +192,13 @@ class Recorder:
                     self._kept_hosts.add((raw.request.scheme, raw.request.host))
         except Exception:  # noqa: BLE001 - one strange exchange must not end the capture; it is withheld and counted
             self.drop("sanitiser-error")
+
+    def _note_gate(self) -> None:
+        """Stop where the gate has withheld three exchanges within a minute."""
+        self._gate_hits.append(self._clock())
+        if len(self._gate_hits) == GATE_HITS and self._gate_hits[-1] - self._gate_hits[0] <= GATE_WINDOW_S:
+            self.gate_stopped = True
+            self._say(Stopped(GATE_HITS))
 
 
 def in_sample(session: str, share: float) -> bool:
@@ -228,7 +269,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - its message may quote what a person sent
         _say(Failed(f"a bug in the sanitiser ({place(error)}). Please report it with this line.", EXIT_BUG))
         return EXIT_BUG
-    return EXIT_OK if recorder.in_order else EXIT_INCOMPLETE
+    return EXIT_OK if recorder.in_order and not recorder.gate_stopped else EXIT_INCOMPLETE
 
 
 def _recorder(settings: Settings) -> Recorder:
@@ -254,7 +295,7 @@ def _recorder(settings: Settings) -> Recorder:
     )
     folder = Path(settings.folder)
     seal = seal_for(settings.recipient) if settings.recipient else None
-    return Recorder(folder, manifest, cleaner_at, writer=SegmentWriter(folder, manifest.id, seal=seal))
+    return Recorder(folder, manifest, cleaner_at, writer=SegmentWriter(folder, manifest.id, seal=seal), say=_say)
 
 
 def _say(word: Word) -> None:

@@ -82,13 +82,16 @@ def register(app: typer.Typer) -> None:
         from replay.artefacts import named, new_folder, versions
         from replay.capture.manifest import CaptureManifest
         from replay.capture.placement import refuse_tracked
+        from replay.capture.process import forbid_dumps
         from replay.capture.segments import SegmentWriter
         from replay.exchange import CAPTURE_FORMAT
         from replay.formats.intake import FORMATS, SESSIONS, close_capture, epoch_ns, open_sources, take_in
         from replay.sanitize.keys import KeySource, load_key
         from replay.sanitize.policy import load_policy
         from replay.sanitize.sanitizer import Sanitizer
+        from replay.sanitize.self_test import self_test
 
+        forbid_dumps()
         if form not in FORMATS:
             raise ReplayError(f"'{form[:40]}' is no format to import. Name one of: {', '.join(sorted(FORMATS))}.")
         if log_format and form != "log":
@@ -108,6 +111,7 @@ def register(app: typer.Typer) -> None:
         refuse_tracked(folder)
         client, by = _clients(session_by)
         cleaner = Sanitizer(rules, key, epoch_ns(sources), by)
+        self_test(Sanitizer(rules, key, epoch_ns(sources), by))
         with new_folder(folder) as part:
             draft = CaptureManifest(
                 format=CAPTURE_FORMAT,

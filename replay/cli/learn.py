@@ -54,12 +54,14 @@ def register(app: typer.Typer) -> None:
             replay learn log access.log -o policy.toml
         """
         from replay.artefacts import write_whole
+        from replay.capture.process import forbid_dumps
         from replay.errors import InputError
         from replay.formats.intake import FORMATS, SESSIONS
         from replay.learn.learning import learn as learned
         from replay.learn.recordings import Recordings
         from replay.sanitize.policy import load_policy
 
+        forbid_dumps()
         if form not in FORMATS:
             raise ReplayError(f"'{form[:40]}' is no format to learn from. Name one of: {', '.join(sorted(FORMATS))}.")
         if log_format and form != "log":

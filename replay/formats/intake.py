@@ -14,7 +14,7 @@ import msgspec
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
 from replay.capture.segments import SegmentWriter
-from replay.errors import IncompleteError, InputError
+from replay.errors import IncompleteError, InputError, RefusedError
 from replay.exchange import Exchange, RawExchange
 from replay.formats.access_log import open_access_log
 from replay.formats.flows import open_flows
@@ -32,6 +32,8 @@ SHOWN_PLACES = 20
 """Places that are named of each reason; all are counted."""
 
 WITHHELD = "withheld"
+GATE_HITS = 3
+"""So many exchanges withheld by the write gate say that the sanitiser does not do what it should."""
 
 type Client = Literal["file", "page", "connection"]
 """What one client is, where the sanitiser goes by the connection."""
@@ -98,6 +100,7 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
     Raises:
         InputError: no source holds an exchange that can be imported.
         IncompleteError: the disk did not take them all.
+        RefusedError: the write gate withheld three exchanges; what was written must not be kept.
     """
     result = Intake()
     withheld = Counter(cleaner.counts)
@@ -105,7 +108,13 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
         exchange = cleaner.clean(item)
         if exchange is None:
             number = item.id.rpartition("-")[2]
-            result.leave_out(_reason(withheld, cleaner), f"{source.path}: entry {number}")
+            reason = _reason(withheld, cleaner)
+            result.leave_out(reason, f"{source.path}: entry {number}")
+            if reason == f"{WITHHELD}:gate" and result.left_out_counts[reason] >= GATE_HITS:
+                raise RefusedError(
+                    f"{result.left_out[reason][-1]}: the third that the write gate withheld, so nothing was "
+                    "imported. Leave these entries out, and report this."
+                )
             continue
         writer.write(exchange)
         result.sessions.add(exchange.session)

@@ -14,7 +14,7 @@ import pytest
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin, read_capture_manifest
 from replay.capture.segments import CaptureReader, SegmentWriter
-from replay.capture.wire import COUNTERS, EXCHANGE, STARTED, Counters, Frame, Started, frame
+from replay.capture.wire import COUNTERS, EXCHANGE, STARTED, Counters, Frame, Started, Stopped, Word, frame
 from replay.capture.worker import Recorder, in_sample, serve
 from replay.exchange import Exchange, RawExchange, RawRequest, Request
 
@@ -78,6 +78,34 @@ def test_every_exchange_is_written_or_dropped_with_a_reason(tmp_path: Path) -> N
     assert manifest.notes == {"cleaned": 5, "clock-step": 1, "lag-max-ms": 7}
     assert manifest.duration_ns == 2000
     assert [exchange.started for exchange in CaptureReader(tmp_path)] == [600, 600]
+
+
+def test_three_hits_of_the_gate_within_a_minute_stop_the_capture(tmp_path: Path) -> None:
+    said: list[Word] = []
+    times = iter([0.0, 30.0, 59.0])
+    recorder = started(Recorder(tmp_path, DRAFT, FakeCleaner, clock=lambda: next(times), say=said.append))
+    take(recorder, raw(), raw("/leaks"), raw(), raw("/leaks"), raw("/leaks"), raw(), raw("/leaks"))
+    last_word(recorder, 7)
+    recorder.close(1.0)
+
+    manifest = read_capture_manifest(tmp_path)
+
+    assert recorder.gate_stopped
+    assert said == [Stopped(3)]
+    assert not manifest.complete
+    assert (manifest.seen, manifest.written) == (7, 2)
+    assert manifest.dropped == {"withheld:gate": 3, "gate-stopped": 2}
+
+
+def test_hits_of_the_gate_that_are_far_apart_do_not(tmp_path: Path) -> None:
+    times = iter([0.0, 31.0, 62.0, 93.0])
+    recorder = started(Recorder(tmp_path, DRAFT, FakeCleaner, clock=lambda: next(times)))
+    take(recorder, *[raw("/leaks")] * 4, raw())
+    last_word(recorder, 5)
+    recorder.close(1.0)
+
+    assert not recorder.gate_stopped
+    assert read_capture_manifest(tmp_path).written == 1
 
 
 def test_without_the_addons_last_word_a_capture_is_not_complete(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from replay.artefacts import new_folder
 from replay.capture.manifest import CaptureManifest, Origin, read_capture_manifest
 from replay.capture.segments import SegmentWriter, read_exchanges
-from replay.errors import IncompleteError, InputError
+from replay.errors import IncompleteError, InputError, RefusedError
 from replay.exchange import Exchange, RawExchange, RawRequest, Request
 from replay.formats.intake import Client, Intake, Source, close_capture, epoch_ns, origin, take_in
 from replay.formats.recording import LeftOut
@@ -144,3 +147,30 @@ def test_an_empty_recording_says_so(tmp_path: Path) -> None:
 def test_a_full_disk_is_no_complete_import(tmp_path: Path) -> None:
     with pytest.raises(IncompleteError, match="did not take 1 exchanges"):
         take(tmp_path / "nowhere", source(raw()))
+
+
+def test_the_third_hit_of_the_gate_ends_an_import_and_leaves_nothing(tmp_path: Path) -> None:
+    two = take(tmp_path, source(raw("leaks"), raw("leaks"), raw()), cleaner=Cleaner(withhold="leaks"))
+    folder = tmp_path / "capture"
+
+    assert two.written == 1
+    with pytest.raises(RefusedError, match="the third that the write gate withheld"), new_folder(folder) as part:
+        take(part, source(raw(), *[raw("leaks")] * 3, raw()), cleaner=Cleaner(withhold="leaks"))
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("verb", ["import", "learn"])
+def test_a_verb_that_reads_raw_recordings_forbids_dumps_first(verb: str, tmp_path: Path) -> None:
+    code = (
+        "import ctypes, sys\n"
+        "from replay.cli.main import main\n"
+        "sys.argv = ['replay', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('dumpable', ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
+    )
+    arguments = [verb, "no-format", "nothing", "-o", str(tmp_path / "out")]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.stdout.endswith("dumpable 0\n")
