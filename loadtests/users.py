@@ -1,7 +1,7 @@
 """Lanes as Locust users, and the engine's parent.
 
-One user is a lane: one per cent of production. Users do nothing themselves; their number tells the worker's engine
-how many lanes to run. Locust gets the engine's counts in bulk and fires no event for a request.
+One user is a lane: one per cent of production. Users do nothing themselves; their number over all workers tells
+every worker's engine which lanes to run. Locust gets the engine's counts in bulk and fires no event for a request.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _stay(_user: User) -> None:
 
 
 class LaneUser(User):
-    """One lane. Which one does not matter: the engine runs the lowest of this worker."""
+    """One lane. Which one does not matter: the engines run the lowest, whichever worker has the users."""
 
     tasks: ClassVar = [_stay]
 

@@ -1,7 +1,8 @@
 """Lanes: which of production's sessions this worker plays now, and as which clones.
 
-Worker *i* of *W* owns the lanes ≡ *i* mod *W* and runs its lowest *n*. Lane *k* plays the sessions of plan lane
-*k* mod ``lanes`` as clone *k* div ``lanes``. A lane that joins plays only sessions that begin from then on.
+Worker *i* of *W* owns the lanes ≡ *i* mod *W* and runs those below the run's number of users. Lane *k* plays the
+sessions of plan lane *k* mod ``lanes`` as clone *k* div ``lanes``. A lane that joins plays only sessions that begin
+from then on.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ class Lanes:
         for lane in self._running:
             self.players[lane.number % self._plan_lanes].append(lane)
         return left
+
+
+def share(users: int, worker: int, workers: int) -> int:
+    """How many of the run's lanes 0 … ``users`` - 1 belong to ``worker``.
+
+    Locust spreads its users over workers in an order of its own; only their total says which lanes are to run.
+    """
+    return (users + workers - 1 - worker) // workers
 
 
 def max_shift_ns(schedule_ns: int) -> int:

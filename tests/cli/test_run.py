@@ -156,6 +156,16 @@ def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> N
     ]
 
 
+@pytest.mark.e2e
+def test_every_lane_is_played_once_whichever_worker_has_the_users(folder: Path) -> None:
+    write_plan(folder / "p", [planned(1000, session) for session in range(100)])
+    with serving() as server:
+        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT, "--processes", "3", "--no-preflight")
+    assert ended.code == EXIT_OK, ended.err
+
+    assert sorted(sample["session"] for sample in samples(folder / "out")) == list(range(100))
+
+
 @dataclass
 class Broken:
     """A run that something ended before its time."""

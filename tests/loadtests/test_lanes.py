@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.engine.lanes import MAX_SHIFT_NS, Lanes, max_shift_ns, shift_ns
+from loadtests.engine.lanes import MAX_SHIFT_NS, Lanes, max_shift_ns, share, shift_ns
 
 
 @given(workers=st.integers(1, 5), users=st.integers(0, 400), plan_lanes=st.integers(1, 120))
@@ -13,7 +13,7 @@ def test_the_workers_together_run_each_of_the_lowest_lanes_once(workers: int, us
     numbers = []
     for worker in range(workers):
         lanes = Lanes(worker, workers, plan_lanes)
-        lanes.resize(users // workers + (worker < users % workers), 0)
+        lanes.resize(share(users, worker, workers), 0)
         for plan_lane, players in enumerate(lanes.players):
             for lane in players:
                 assert lane.number == lane.clone * plan_lanes + plan_lane
