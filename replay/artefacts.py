@@ -26,7 +26,7 @@ class _Head(msgspec.Struct):
 def named(name: str, parent: str) -> Path:
     """The folder that a NAME on the command line means: a path where it has a separator, else ``parent/NAME``."""
     path = Path(name)
-    if path.is_absolute() or len(path.parts) > 1 or name in {".", ".."}:
+    if os.sep in name or (os.altsep and os.altsep in name) or name in {".", ".."}:
         return path
     return path if path.exists() else Path(parent) / name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from replay.artefacts import read_manifest
 from replay.exchange import CAPTURE_FORMAT
 
 MANIFEST_NAME = "manifest.json"
+_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}", re.ASCII)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -24,8 +26,21 @@ def origin_of(scheme: str, host: str) -> Origin:
     """The origin that a host of the traffic is (``shop``, ``shop:8080``, ``[::1]:8080``), without addresses."""
     name, _, port = host.rpartition(":")
     if name and port.isascii() and port.isdigit():
-        return Origin(name.strip("[]"), int(port))
-    return Origin(host.strip("[]"), 443 if scheme == "https" else 80)
+        return Origin(_canonical(name), int(port[:5]))
+    return Origin(_canonical(host), 443 if scheme == "https" else 80)
+
+
+def kept_origin(scheme: str, raw: str, clean: str) -> Origin | None:
+    """The origin that a host of the traffic is where the policy keeps its name; None for loopback's own names."""
+    found = origin_of(scheme, raw)
+    if not found.host or found.host != origin_of(scheme, clean).host:
+        return None
+    is_loopback = found.host in {"localhost", "::1", "0.0.0.0"} or found.host.endswith(".localhost")  # noqa: S104
+    return None if is_loopback or _LOOPBACK.fullmatch(found.host) else found
+
+
+def _canonical(name: str) -> str:
+    return name.strip().strip("[]").rstrip(".").lower()
 
 
 class SegmentEntry(msgspec.Struct, frozen=True):

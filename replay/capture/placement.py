@@ -1,4 +1,4 @@
-"""Where a capture may lie: nowhere that git would take it along."""
+"""Where what was made of traffic may lie: nowhere that git would take it along."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from replay.errors import RefusedError
 
 
-def refuse_tracked(folder: Path) -> None:
-    """Raise RefusedError where ``folder`` is in a git work tree that does not ignore it, or git cannot say."""
-    inside = folder.resolve()
+def refuse_tracked(place: Path, *, is_file: bool = False) -> None:
+    """Raise RefusedError where a folder or file is in a git work tree that does not ignore it, or git cannot say."""
+    inside = place.resolve()
     root = next((parent for parent in inside.parents if (parent / ".git").exists()), None)
     if root is None:
         return
@@ -23,7 +23,7 @@ def refuse_tracked(folder: Path) -> None:
         "check-ignore",
         "-q",
         "--",
-        str(inside / "manifest.json"),
+        str(inside if is_file else inside / "manifest.json"),
     ]
     try:
         answer = subprocess.run(
@@ -33,10 +33,10 @@ def refuse_tracked(folder: Path) -> None:
         answer = -1
     if answer == 1:
         raise RefusedError(
-            f"{folder}: lies in the git work tree {root} and is not ignored there; pseudonymised data remain "
+            f"{place}: lies in the git work tree {root} and is not ignored there; pseudonymised data remain "
             f"personal data. Add it to .gitignore, or choose a place outside."
         )
     if answer != 0:
         raise RefusedError(
-            f"{folder}: lies in the git work tree {root}, and git cannot say whether it is ignored there."
+            f"{place}: lies in the git work tree {root}, and git cannot say whether it is ignored there."
         )

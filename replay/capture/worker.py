@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from replay.artefacts import write_manifest
-from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, origin_of
+from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin, kept_origin
 from replay.capture.process import forbid_dumps, place
 from replay.capture.sealing import seal_for
 from replay.capture.segments import SegmentWriter
@@ -98,7 +98,7 @@ class Recorder:
         self._wall_ns = wall_ns
         self._lag_ns = 0
         self._dropped: dict[str, int] = {}
-        self._kept_hosts: set[tuple[str, str]] = set()  # production's own names, which replay must refuse
+        self._kept_hosts: set[tuple[str, int]] = set()  # production's own names, which replay must refuse
         self._saved_s = 0.0
         self._saved_segments = 0
 
@@ -157,7 +157,7 @@ class Recorder:
         notes["lag-max-ms"] = self._lag_ns // 1_000_000
         return msgspec.structs.replace(
             self._draft,
-            origins=self._draft.origins + [origin_of(*host) for host in sorted(self._kept_hosts)],
+            origins=self._draft.origins + [Origin(*host) for host in sorted(self._kept_hosts)],
             seen=max(self._counters.seen, self._received),
             written=self._writer.written,
             dropped=dropped,
@@ -188,8 +188,9 @@ class Recorder:
                 self.drop("sampled-out")
             else:
                 self._writer.write(exchange)
-                if exchange.request.host == raw.request.host and len(self._kept_hosts) < MAX_KEPT_HOSTS:
-                    self._kept_hosts.add((raw.request.scheme, raw.request.host))
+                kept = kept_origin(raw.request.scheme, raw.request.host, exchange.request.host)
+                if kept and len(self._kept_hosts) < MAX_KEPT_HOSTS:
+                    self._kept_hosts.add((kept.host, kept.port))
         except Exception:  # noqa: BLE001 - one strange exchange must not end the capture; it is withheld and counted
             self.drop("sanitiser-error")
 

@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """A capture as a file of another tool. It holds what the capture holds: pseudonyms, not what people sent.
+        A place that git would take along is refused.
 
         [bold]Examples[/bold]
 
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         """
         from itertools import islice
 
+        from replay.capture.placement import refuse_tracked
         from replay.cli.captures import exchanges, open_capture
         from replay.formats.export_gor import write_gor
         from replay.formats.export_har import write_har
@@ -54,6 +56,7 @@ def register(app: typer.Typer) -> None:
         writers = {"har": write_har, "gor": write_gor}
         if form not in {*writers, "locust"}:
             raise ReplayError(f"'{form[:40]}' is no format to export. Name one of: gor, har, locust.")
+        refuse_tracked(output, is_file=True)
         reader = open_capture(capture)
         found = exchanges(reader, allow_damaged=allow_damaged)
         with new_file(output) as file:

@@ -54,6 +54,7 @@ def register(app: typer.Typer) -> None:
         from pathlib import Path
 
         from replay.artefacts import new_folder
+        from replay.capture.placement import refuse_tracked
         from replay.cli.captures import exchanges, open_capture
         from replay.cli.values import duration_s
         from replay.plan.build import Settings, Source, build
@@ -74,6 +75,7 @@ def register(app: typer.Typer) -> None:
             set_headers=_headers(set_header),
             drop_headers=frozenset(each.lower() for each in drop_header),
         )
+        refuse_tracked(target)
         readers = [open_capture(each) for each in captures]
         sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
         with new_folder(target) as folder:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from replay.capture.manifest import CaptureManifest
-from replay.exchange import Body, Exchange, Sealed
+from replay.exchange import MARK_HEADER, Body, Exchange, Sealed
 from replay.formats.outgoing import fields
 from replay.plan.wire import MAX_FILLER_BYTES
 from replay.safety import OVERRIDE_HEADERS
@@ -50,6 +50,7 @@ PRODUCTION = {production!r}
 """Hosts and ports that the capture came from. They are refused as a target."""
 
 SAFE = {{"GET", "HEAD", "OPTIONS"}}
+MARK = {{{mark!r}: "exported"}}
 
 
 @events.test_start.add_listener
@@ -57,7 +58,7 @@ def refuse_production(environment, **_):
     for url in [environment.host or "", *HOSTS.values()]:
         target = urlsplit(url)
         port = target.port or (443 if target.scheme == "https" else 80)
-        if f"{{target.hostname}}:{{port}}" in PRODUCTION:
+        if f"{{(target.hostname or '').rstrip('.')}}:{{port}}" in PRODUCTION:
             raise SystemExit(f"{{url}} is production's. Name a staging host.")
 
 
@@ -75,7 +76,7 @@ class Visitor(FastHttpUser):
                 method,
                 HOSTS[host] + path,
                 name=route,
-                headers=headers,
+                headers=headers | MARK,
                 data=body,
                 allow_redirects=False,
                 catch_response=True,
@@ -100,8 +101,11 @@ def write_locust(
     """
     sessions: dict[str, list[Exchange]] = {}
     hosts: Counter[str] = Counter()
-    count = left = 0
+    count = left = without_path = 0
     for exchange in exchanges:
+        if not exchange.request.path.startswith("/"):  # joined to a base URL, it could name another host
+            without_path += 1
+            continue
         if limit and count >= limit:
             left += 1
             continue
@@ -109,7 +113,10 @@ def write_locust(
         hosts[exchange.request.host] += 1
         count += 1
     note = f"{left:,} more requests of the capture are not in it." if left else "It holds the whole capture."
+    if without_path:
+        note += f" {without_path:,} are left out, as their target is no path."
     head = _HEAD.format(
+        mark=MARK_HEADER,
         name=_plain(manifest.name),
         requests=count,
         sessions=len(sessions),
@@ -131,7 +138,11 @@ def write_locust(
 
 
 def _production(manifest: CaptureManifest) -> set[str]:
-    return {f"{name}:{origin.port}" for origin in manifest.origins for name in (origin.host, *origin.addresses)}
+    return {
+        f"{name.lower().rstrip('.')}:{origin.port}"
+        for origin in manifest.origins
+        for name in (origin.host, *origin.addresses)
+    }
 
 
 def _host_lines(hosts: Counter[str]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from replay.artefacts import write_manifest
-from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
+from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin, kept_origin
 from replay.capture.segments import SegmentWriter
 from replay.errors import IncompleteError, InputError, RefusedError
 from replay.exchange import Exchange, RawExchange
@@ -67,8 +67,8 @@ class Intake:
     sessions: set[str] = field(default_factory=set)
     hosts: Counter[str] = field(default_factory=Counter)
     """Exchanges per host, as the capture names it."""
-    kept_hosts: set[tuple[str, str]] = field(default_factory=set)
-    """Scheme and host of those that the policy keeps: where production lives."""
+    kept_hosts: set[tuple[str, int]] = field(default_factory=set)
+    """Name and port of those that the policy keeps: where production lives."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
     """Reason → the first places with what is wrong there; never a value."""
     left_out_counts: Counter[str] = field(default_factory=Counter)
@@ -119,8 +119,9 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
         writer.write(exchange)
         result.sessions.add(exchange.session)
         result.hosts[exchange.request.host] += 1
-        if exchange.request.host == item.request.host:
-            result.kept_hosts.add((item.request.scheme, item.request.host))
+        kept = kept_origin(item.request.scheme, item.request.host, exchange.request.host)
+        if kept:
+            result.kept_hosts.add((kept.host, kept.port))
         result.duration_ns = max(result.duration_ns, exchange.ended or exchange.requested)
     writer.close()
     result.written = writer.written
@@ -172,7 +173,7 @@ def close_capture(
         folder / MANIFEST_NAME,
         msgspec.structs.replace(
             draft,
-            origins=[origin(scheme, host) for scheme, host in sorted(result.kept_hosts)],
+            origins=[Origin(*host) for host in sorted(result.kept_hosts)],
             seen=result.seen,
             written=result.written,
             dropped=dict(result.left_out_counts),
@@ -182,11 +183,3 @@ def close_capture(
             complete=True,
         ),
     )
-
-
-def origin(scheme: str, host: str) -> Origin:
-    """The origin that a kept host is; its addresses are unknown here and are looked up by the interlock."""
-    name, _, port = host.rpartition(":")
-    if name and port.isdigit():
-        return Origin(name, int(port))
-    return Origin(host, 443 if scheme == "https" else 80)

@@ -117,6 +117,10 @@ def test_a_place_that_git_would_take_along_is_refused(tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match="is not ignored there"):
             refuse_tracked(tmp_path / name)
     refuse_tracked(tmp_path.parent / "outside")
+    (tmp_path / ".gitignore").write_text("*.har\n")
+    refuse_tracked(tmp_path / "friday.har", is_file=True)
+    with pytest.raises(RefusedError, match="is not ignored there"):
+        refuse_tracked(tmp_path / "locustfile.py", is_file=True)
 
 
 def test_where_git_cannot_say_a_place_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME
 from replay.capture.segments import SegmentWriter, read_exchanges
 from replay.cli.main import main
+from replay.errors import EXIT_REFUSED
 from tests.factories import capture_manifest, exchange
 
 
@@ -111,3 +114,13 @@ def test_an_import_says_how_it_reads_a_log(
     assert ended("import", "log", log, "-o", tmp_path / "capture") == 0
     assert said in capsys.readouterr().err
     assert ended("baseline", tmp_path / "capture", "-o", tmp_path / "run") == (0 if tail else 5)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_nothing_is_written_where_git_would_take_it_along(capture: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    subprocess.run(["git", "init", "-q", str(tree)], check=True)
+
+    assert ended("export", "locust", capture, "-o", tree / "locustfile.py") == EXIT_REFUSED
+    assert ended("plan", capture, "-o", tree / "friday") == EXIT_REFUSED
+    assert [path.name for path in tree.iterdir()] == [".git"]

@@ -143,7 +143,21 @@ def test_the_file_refuses_production(tmp_path: Path, staging: tuple[str, list[st
     host, seen = staging
     production = [Origin("shop.example", int(host.rpartition(":")[2]), ["127.0.0.1"])]
 
-    ended = run(tmp_path, written(exchange(), origins=production), host)
+    for url in (host, host.replace("127.0.0.1", "SHOP.example.")):
+        ended = run(tmp_path, written(exchange(), origins=production), url)
 
-    assert seen == []
-    assert "is production's. Name a staging host." in ended.stdout + ended.stderr
+        assert seen == []
+        assert "is production's. Name a staging host." in ended.stdout + ended.stderr
+
+
+def test_only_paths_stand_in_the_file_and_no_header_overrides_the_method() -> None:
+    source = written(
+        exchange("http://evil.example/"),
+        exchange("@evil.example/"),
+        exchange("/a", headers=[("X-HTTP-Method-Override", "DELETE"), ("Accept", "*/*")]),
+    )
+
+    assert "evil.example" not in source
+    assert "2 are left out, as their target is no path" in source
+    [[request]] = sessions(source)
+    assert request[5] == {"Accept": "*/*"}

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from replay.artefacts import new_folder
-from replay.capture.manifest import CaptureManifest, Origin, read_capture_manifest
+from replay.capture.manifest import CaptureManifest, Origin, kept_origin, read_capture_manifest
 from replay.capture.segments import SegmentWriter, read_exchanges
 from replay.errors import IncompleteError, InputError, RefusedError
 from replay.exchange import Exchange, RawExchange, RawRequest, Request
-from replay.formats.intake import Client, Intake, Source, close_capture, epoch_ns, origin, take_in
+from replay.formats.intake import Client, Intake, Source, close_capture, epoch_ns, take_in
 from replay.formats.recording import LeftOut
 
 
@@ -125,11 +125,18 @@ def test_only_hosts_that_the_policy_keeps_become_origins(tmp_path: Path) -> None
     [
         ("a.example", "http", ("a.example", 80)),
         ("a.example:8443", "https", ("a.example", 8443)),
-        ("[::1]", "https", ("[::1]", 443)),
+        ("A.Example.:8443", "https", ("a.example", 8443)),
+        ("[2001:DB8::1]", "https", ("2001:db8::1", 443)),
+        ("localhost:8000", "http", None),
+        ("127.0.0.1:8000", "http", None),
+        ("[::1]", "https", None),
+        ("", "https", None),
     ],
 )
-def test_an_origin_has_a_port(host: str, scheme: str, expected: tuple[str, int]) -> None:
-    assert (origin(scheme, host).host, origin(scheme, host).port) == expected
+def test_a_kept_host_is_an_origin_with_a_port(host: str, scheme: str, expected: tuple[str, int] | None) -> None:
+    found = kept_origin(scheme, host, host.lower())
+
+    assert (found and (found.host, found.port)) == expected
 
 
 def test_recordings_without_an_exchange_say_why(tmp_path: Path) -> None:

@@ -96,6 +96,8 @@ def test_a_name_is_a_folder_below_its_parent_and_a_path_is_a_path() -> None:
     assert named("friday", "captures") == Path("captures/friday")
     assert named("./friday/x", "captures") == Path("friday/x")
     assert named("/tmp/friday", "captures") == Path("/tmp/friday")
+    assert named("./friday", "captures") == Path("friday")
+    assert named("friday/", "captures") == Path("friday")
 
 
 def test_provenance_names_what_decides_about_figures() -> None:
