@@ -135,7 +135,7 @@ def build(sources: Sequence[Source], settings: Settings, folder: Path, name: str
         if not taken.session:
             why = ", ".join(f"{reason}: {count}" for reason, count in tally.left_out.most_common()) or "it is empty"
             raise InputError(f"{sources[0].manifest.name}: no request is left to plan ({why}). Widen the filters.")
-        return _write([source.manifest for source in sources], settings.lanes, folder, name, taken, tally)
+        return _write([source.manifest for source in sources], settings, folder, name, taken, tally)
     finally:
         taken.close()
 
@@ -210,9 +210,9 @@ def _in_order_of_sight(values: Ints) -> Ints:
 
 
 def _write(
-    manifests: Sequence[CaptureManifest], lanes: int, folder: Path, name: str, taken: _Taken, tally: _Tally
+    manifests: Sequence[CaptureManifest], settings: Settings, folder: Path, name: str, taken: _Taken, tally: _Tally
 ) -> PlanManifest:
-    schedule = _schedule(taken, lanes)
+    schedule = _schedule(taken, settings.lanes)
     with PlanWriter(folder) as writer:
         for number, wires in enumerate(taken.wires(schedule.rows)):
             writer.write(_table(taken, schedule, number * _BATCH, wires))
@@ -227,7 +227,7 @@ def _write(
             templates=manifests[0].templates,
             key_id=manifests[0].key_id,
             hash="",
-            lanes=lanes,
+            lanes=settings.lanes,
             lane_shares=schedule.lane_shares,
             duration_ns=int(schedule.due[-1]) + 1,
             zero_ns=schedule.zero_ns,
@@ -241,6 +241,7 @@ def _write(
             captured_share=min(each.captured_share for each in manifests),
             origins=_origins(manifests),
             forecast=tally.forecast.routes(),
+            shift_days=settings.rewrite.times.days,
         )
         return writer.close(manifest)
 

@@ -96,6 +96,8 @@ class PlanManifest(msgspec.Struct, frozen=True):
     """Where production lives; never a target."""
     forecast: dict[str, RouteForecast] = {}
     """What of each route staging can be expected to know."""
+    shift_days: int = 0
+    """Days that times near the sanitiser's fixed day were moved by; 0: they are as they were stored."""
 
 
 @dataclass(frozen=True, slots=True)

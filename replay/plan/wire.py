@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from replay.exchange import Body, Request, Sealed
+from replay.plan.times import NO_SHIFT, Shift
 from replay.safety import OVERRIDE_HEADERS
 
 NOT_SENT = frozenset(
@@ -45,6 +46,8 @@ class Rewrite:
     set_headers: Mapping[str, str] = field(default_factory=dict)
     drop_headers: frozenset[str] = frozenset()
     """Lower-case names."""
+    times: Shift = NO_SHIFT
+    """Where times near the sanitiser's fixed day are moved to."""
 
     def host(self, captured: str) -> str:
         """The host that stands in the plan."""
@@ -54,9 +57,10 @@ class Rewrite:
 def serialise(request: Request, rewrite: Rewrite) -> bytes:
     """The request as sent, without Host."""
     replaced = {name.lower() for name in rewrite.set_headers}
-    lines = [f"{request.method} {request.path} HTTP/1.1"]
+    moved = rewrite.times
+    lines = [f"{request.method} {moved.head(request.path)} HTTP/1.1"]
     lines += [
-        f"{name}: {value}"
+        f"{name}: {moved.head(value)}"
         for name, value in request.headers
         if (lower := name.lower()).replace("_", "-") not in NOT_SENT
         and lower not in replaced
@@ -64,7 +68,7 @@ def serialise(request: Request, rewrite: Rewrite) -> bytes:
         and not name.startswith(":")
     ]
     lines += [f"{name}: {value}" for name, value in rewrite.set_headers.items()]
-    body = body_bytes(request.body)
+    body = body_bytes(moved.body(request.body) if isinstance(request.body, str) else request.body)
     if body or request.method in _BODY_EXPECTED:
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join(line.replace("\r", "").replace("\n", "") for line in lines)
