@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from replay.cli.output import stdout
+from replay.cli.output import cell, stdout
 
 
 def register(app: typer.Typer) -> None:
@@ -37,12 +37,14 @@ def register(app: typer.Typer) -> None:
         if json:
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
             return
-        table = Table(box=box.SIMPLE, show_header=False, title=f"{folder} ({manifest.format})", title_justify="left")
+        table = Table(
+            box=box.SIMPLE, show_header=False, title=cell(f"{folder} ({manifest.format})"), title_justify="left"
+        )
         table.add_column(style="bold")
         table.add_column(overflow="fold")
         for name, value in msgspec.to_builtins(manifest).items():
             if name != "format":
-                table.add_row(name, _shown(value))
+                table.add_row(cell(name), cell(_shown(value)))
         stdout.print(table)
 
 

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from typing import Any
 
-stdout = Console(highlight=False, soft_wrap=True, emoji=False)
-stderr = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+from rich.console import Console
+from rich.text import Text
+
+_CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+
+
+def plain(text: str) -> str:
+    """``text`` without control characters (C0, C1): a name from traffic or a file must not steer a terminal."""
+    return text.translate(_CONTROLS)
+
+
+def cell(text: str) -> Text:
+    """A table's cell that holds ``text`` as it is, without markup and control characters."""
+    return Text(plain(text))
+
+
+class _PlainConsole(Console):
+    """A console to which text is text: no markup, no control characters."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(plain(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+stdout = _PlainConsole(highlight=False, soft_wrap=True, emoji=False, markup=False)
+stderr = _PlainConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False, markup=False)
 
 
 def problem(message: str) -> None:

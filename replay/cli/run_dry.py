@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from rich.table import Table
 
-from replay.cli.output import stdout
+from replay.cli.output import cell, stdout
 from replay.cli.run_order import Order
 from replay.safety import may_send
 
@@ -23,7 +23,7 @@ def show_dry_run(order: Order) -> None:
     )
     routes = Table("requests", "route", box=None, pad_edge=False)
     for route, count in sorted(survey.routes.items(), key=lambda item: -item[1]):
-        routes.add_row(f"{count:,}", route)
+        routes.add_row(f"{count:,}", cell(route))
     stdout.print(routes)
     left_out = order.plan.manifest.left_out | survey.left_out
     for reason, count in left_out.items():
@@ -47,5 +47,5 @@ def _show_first(order: Order) -> None:
                     return
                 due_s = columns["due"][row].as_py() / order.spec.speed / 1e9
                 line = columns["wire"][row].as_py().partition(b"\r\n")[0].decode("latin-1")
-                table.add_row(f"{due_s:.3f} s", hosts[host], line.partition("?")[0].removesuffix(" HTTP/1.1"))
+                table.add_row(f"{due_s:.3f} s", hosts[host], cell(line.partition("?")[0].removesuffix(" HTTP/1.1")))
     stdout.print(table)

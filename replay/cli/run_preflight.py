@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from rich.table import Table
 
-from replay.cli.output import stderr
+from replay.cli.output import cell, stderr
 from replay.errors import IncompleteError, ReplayError
 from replay.runs import Target
 from replay.runspec import Probed, Probes
@@ -134,6 +134,10 @@ def show(checks: list[RouteCheck], requests: Mapping[str, int]) -> None:
     for one in sorted(checks, key=lambda one: -requests.get(one.route, 0) * (1 - one.share)):
         if one.hits < one.probes:
             table.add_row(
-                one.route, f"{requests.get(one.route, 0):,}", f"{one.hits}/{one.probes}", one.seen, one.cure
+                cell(one.route),
+                f"{requests.get(one.route, 0):,}",
+                f"{one.hits}/{one.probes}",
+                cell(one.seen),
+                one.cure,
             )
     stderr.print(table)

@@ -140,3 +140,20 @@ def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str],
 
     examples = capsys.readouterr().out.partition("Example")[2]
     assert f"replay {' '.join(verb)}" in examples
+
+
+def test_names_from_traffic_neither_steer_the_terminal_nor_are_taken_for_markup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "GET /[bold]x[/bold]\x1b]0;title\x07\x9b2J"
+    build([Source(capture_manifest(), [exchange(route=hostile)])], Settings(), tmp_path, "[red]friday\x1b[2J")
+
+    assert ended(["inspect", str(tmp_path)]) == 0
+    assert ended(["run", str(tmp_path), "--target", "http://127.0.0.1:1", "--dry-run"]) == 0
+
+    shown = capsys.readouterr()
+    assert (
+        shown.out.count("GET /[bold]x[/bold]\ufffd]0;title\ufffd\ufffd2J") == 3
+    )  # routes, forecast, and the dry run
+    assert "[red]friday" in shown.out
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown.out + shown.err)

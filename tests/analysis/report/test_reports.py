@@ -75,6 +75,17 @@ def test_the_terminal_is_as_it_was(rehearsal: Rehearsal, golden: Callable[[Path,
     golden(GOLDEN / "terminal.txt", out.getvalue())
 
 
+def test_a_route_neither_steers_the_terminal_nor_is_taken_for_markup(rehearsal: Rehearsal) -> None:
+    out, verdict = StringIO(), rehearsal.verdict
+    claims = [msgspec.structs.replace(claim, route="GET /[red]\x1b[2J\x9b2J") for claim in verdict.claims]
+    hostile = msgspec.structs.replace(verdict, claims=claims, headline="[bold]no[/bold]\x1b]0;x\x07")
+    Console(file=out, width=160, soft_wrap=True).print(render(hostile))
+
+    assert "GET /[red]\ufffd[2J\ufffd2J" in out.getvalue()
+    assert "[bold]no[/bold]\ufffd]0;x\ufffd" in out.getvalue()
+    assert not {"\x1b", "\x07", "\x9b"} & set(out.getvalue())
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_a_narrow_terminal_keeps_one_line_a_claim(rehearsal: Rehearsal, width: int) -> None:
     out = StringIO()
