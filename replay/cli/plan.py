@@ -36,6 +36,13 @@ def register(app: typer.Typer) -> None:
             list[str], typer.Option(help="NAME=VALUE, sent with every request. No secrets: use run --header.")
         ] = [],  # noqa: B006
         drop_header: Annotated[list[str], typer.Option(help="A header not to send; repeatable.")] = [],  # noqa: B006
+        at: Annotated[
+            str,
+            typer.Option(
+                help="now: move the capture's times, so that its start is today (plan on the day of the run). "
+                "none: leave them around 2036-01-01, where the sanitiser put them."
+            ),
+        ] = "now",
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
@@ -59,8 +66,11 @@ def register(app: typer.Typer) -> None:
         from replay.cli.values import duration_s
         from replay.plan.build import Settings, Source, build
         from replay.plan.filters import Selection
+        from replay.plan.times import NO_SHIFT, shift_to
         from replay.plan.wire import Rewrite
 
+        if at not in {"now", "none"}:
+            raise ReplayError(f"--at: '{at[:20]}' is neither now nor none. Leave it out for now.")
         target = Path(output if output.endswith(".plan") else f"{output}.plan")
         selection = Selection(
             methods=tuple(each.upper() for each in method),
@@ -74,6 +84,7 @@ def register(app: typer.Typer) -> None:
             hosts=_pairs("--rewrite-host", rewrite_host),
             set_headers=_headers(set_header),
             drop_headers=frozenset(each.lower() for each in drop_header),
+            times=shift_to() if at == "now" else NO_SHIFT,
         )
         refuse_tracked(target)
         readers = [open_capture(each) for each in captures]
