@@ -21,6 +21,8 @@ class EngineTick(msgspec.Struct, frozen=True, tag_field="kind", tag="tick"):
     """Requests that ended without a response in this second."""
     failed: int = 0
     """Answers of another status class than recorded in this second."""
+    lanes: int = 0
+    """Lanes that the engine ran at the end of this second."""
 
 
 class EngineEnd(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
@@ -33,7 +35,7 @@ class EngineEnd(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     at_ns: int
     """On the run clock."""
     planned: int
-    """Requests that the schedule held for this worker's lanes."""
+    """This worker's part of ``RunManifest.planned``."""
     samples: int
     lost: int
 

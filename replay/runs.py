@@ -61,8 +61,8 @@ class RunManifest(msgspec.Struct, frozen=True):
     duration_ns: int = 0
     """The length of the run's schedule; judged are samples with warmup ≤ intended < duration."""
     zero_ns: int | None = None
-    """When the run's zero was, in nanoseconds from the capture's start; None where that is unknown. A plan without the
-    capture's beginning starts later than its baseline, and the two are laid on each other by this."""
+    """When the run's zero was, in nanoseconds from the capture's start; None where that is unknown. A plan without
+    the capture's beginning starts later than its baseline, and the two are laid on each other by this."""
     warmup_ns: int = 0
     scale: float = 1.0
     speed: float = 1.0
@@ -72,7 +72,13 @@ class RunManifest(msgspec.Struct, frozen=True):
     requests: int = 0
     """Samples written."""
     planned: int = 0
-    """Requests that the schedule held within its duration, clones counted; in a baseline those captured."""
+    """Requests that the schedule held at the ordered scale, each clone one, whatever lanes ran and whatever became of
+    them: those with due < duration, and the clones of the last of them, which are shifted by up to 5 s. Of a run that
+    ended before its schedule, and of closed replay and profiles, which fix no such number: those that became due for
+    the lanes that ran. In a baseline those captured."""
+    load_changes: dict[int, int] = {}
+    """Second → lanes of all workers, wherever their number was not the ordered one at a second's end or changed
+    again, by a profile or on Locust's page; empty where the load was that of ``scale`` throughout."""
     production_requests: int = 0
     """Requests that the capture holds, before the plan's filters."""
     left_out: dict[str, int] = {}

@@ -26,7 +26,7 @@ from loadtests.engine.control import (
 from loadtests.engine.counts import RouteCounts, count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.index import SessionIndex
-from loadtests.engine.lanes import Lanes, max_shift_ns
+from loadtests.engine.lanes import Lanes, max_shift_ns, share
 from loadtests.engine.pool import Limits, Pool, tls_context
 from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.requests import Stamp, header_values
@@ -127,7 +127,11 @@ class Engine:
             for number, (target, pinned) in enumerate(zip(targets, spec.targets, strict=True))
         ]
         self._pools = pools
-        feed = _feed(spec, reader, lanes, max_shift_ns(schedule_ns), self._conductor.put)
+        ordered = Lanes(worker, spec.workers, plan.manifest.lanes)
+        ordered.resize(share(spec.users, worker, spec.workers), 0)
+        feed = _feed(
+            spec, reader, lanes, None if spec.profile else ordered, max_shift_ns(schedule_ns), self._conductor.put
+        )
         self._conductor.connect(feed, Pacer(self._loop, self._conductor.step), pools, stamps, self._recorder)
 
     async def play(self) -> Finished:
@@ -198,9 +202,11 @@ class Engine:
             self._recorder.failure = self._recorder.failure or f"the journal cannot be written ({error.strerror})"
 
 
-def _feed(spec: RunSpec, reader: RowReader, lanes: Lanes, shift_limit_ns: int, put: Put) -> Feed:
+def _feed(
+    spec: RunSpec, reader: RowReader, lanes: Lanes, ordered: Lanes | None, shift_limit_ns: int, put: Put
+) -> Feed:
     if spec.mode != "closed":
-        return RecordedFeed(iter(reader), lanes, shift_limit_ns, spec.stop_at_ns, put)
+        return RecordedFeed(iter(reader), lanes, ordered, shift_limit_ns, spec.stop_at_ns, put)
     index = SessionIndex(reader, Path(spec.out))
     return ClosedFeed(index, lanes, shift_limit_ns, spec.stop_at_ns, spec.speed, put)
 

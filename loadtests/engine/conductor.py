@@ -83,7 +83,7 @@ class Conductor:
         self._finishing = False
         self._last_word_ns = time.monotonic_ns()
         self.planned = 0
-        """Calls of this worker's lanes that have become due."""
+        """Calls that became due; once the schedule is complete, those that it held at the ordered scale."""
         self.ended_at_ns = 0
 
     def connect(
@@ -153,6 +153,8 @@ class Conductor:
         self._finishing = True
         self._running = False
         self._pacer.stop()
+        if ended == "complete" and self._feed.ordered is not None:
+            self.planned = self._feed.ordered
         self.ended_at_ns = now = max(0, self.clock()) if self._epoch_ns else 0
         try:
             self._stop_all(now)
@@ -315,4 +317,4 @@ class Conductor:
         self._seconds = max(self._seconds + 1, now // SECOND_NS)
         self._pacer.worst_lag_ns = 0
         self._recorder.flush()
-        self._ticked(EngineTick(tick, errors=before.errors, failed=before.missed))
+        self._ticked(EngineTick(tick, errors=before.errors, failed=before.missed, lanes=len(self._lanes)))

@@ -22,6 +22,8 @@ class Feed(Protocol):
 
     next_session: int
     """The first session that a lane which joins now will play."""
+    ordered: int | None
+    """Calls of this worker that the schedule held so far at the ordered scale; None where no schedule is fixed."""
 
     @property
     def over(self) -> bool:
@@ -35,14 +37,27 @@ class Feed(Protocol):
 
 
 class RecordedFeed:
-    """The plan's rows at their recorded time; every lane that plays a row gets a call of its own."""
+    """The plan's rows at their recorded time; every lane that plays a row gets a call of its own.
 
-    def __init__(self, rows: Iterator[Row], lanes: Lanes, shift_limit_ns: int, stop_at_ns: int, put: Put) -> None:
+    ``ordered`` are the lanes that the run was ordered with, to count by; None where the order itself changes them.
+    """
+
+    def __init__(
+        self,
+        rows: Iterator[Row],
+        lanes: Lanes,
+        ordered: Lanes | None,
+        shift_limit_ns: int,
+        stop_at_ns: int,
+        put: Put,
+    ) -> None:
         self._rows = rows
         self._lanes = lanes
         self._shift_limit_ns = shift_limit_ns
         self._stop_at_ns = stop_at_ns
         self._put = put
+        self._ordered_players = ordered.players if ordered is not None else None
+        self.ordered = 0 if ordered is not None else None
         self.next_session = 0
         self._row = self._read()
 
@@ -63,6 +78,8 @@ class RecordedFeed:
             session = row.session
             if session >= self.next_session:
                 self.next_session = session + 1
+            if self._ordered_players is not None and self.ordered is not None:
+                self.ordered += self._held(row, self._ordered_players[row.lane])
             for lane in players[row.lane]:
                 if session >= lane.since:
                     due = row.due + shift_ns(session, lane.clone, self._shift_limit_ns) if lane.clone else row.due
@@ -73,6 +90,12 @@ class RecordedFeed:
                 row = None
         self._row = row
         return False
+
+    def _held(self, row: Row, players: list[Lane]) -> int:
+        if not self._stop_at_ns or row.due + self._shift_limit_ns < self._stop_at_ns:
+            return len(players)
+        shifts = (shift_ns(row.session, lane.clone, self._shift_limit_ns) for lane in players)
+        return sum(row.due + shift < self._stop_at_ns for shift in shifts)
 
     def ended(self, call: Call, end_ns: int) -> None:
         """Nothing depends on it here: the conductor knows who waits."""
@@ -103,6 +126,7 @@ class ClosedFeed:
     """
 
     next_session = 0
+    ordered: int | None = None
 
     def __init__(
         self, index: SessionIndex, lanes: Lanes, shift_limit_ns: int, stop_at_ns: int, speed: float, put: Put

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -13,16 +14,18 @@ import msgspec
 from replay.artefacts import new_folder, versions, write_manifest
 from replay.cli import run_preflight
 from replay.cli.output import progress
+from replay.cli.run_load import load_changes
 from replay.cli.run_order import Order
 from replay.cli.run_processes import start_locust
 from replay.cli.run_watch import Watch, watch
 from replay.errors import ReplayError
 from replay.journal import journal_path
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
-from replay.runspec import SPEC_VARIABLE, write_spec
+from replay.runspec import SECOND_NS, SPEC_VARIABLE, write_spec
 from replay.samples import compact
 
 LOGS_NAME = "logs"
+_MARGIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def perform(order: Order) -> Done:
         )
         if locust.web_url:
             progress(f"Locust's page is at {locust.web_url}")
-        seen = watch(locust, part, spec.workers)
+        seen = watch(locust, part, spec.workers, _longest_s(order))
         spec_path.unlink()
         manifest = _manifest(order, seen, compact(part), preflight)
         for worker in range(spec.workers):
@@ -117,6 +120,9 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         targets=list(spec.targets),
         requests=samples,
         planned=sum(end.planned for end in ends) + due,
+        load_changes=load_changes(
+            seen.ticks, spec.workers, spec.users, min((end.at_ns for end in ends), default=at_ns)
+        ),
         production_requests=plan.production_requests,
         left_out=left_out,
         lost_samples=sum(end.lost for end in ends),
@@ -127,6 +133,13 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         preflight=preflight,
         ticks=[tick.tick for tick in seen.ticks],
     )
+
+
+def _longest_s(order: Order) -> float:
+    """When the engines must have ended, counted from their first word: after the schedule and one time-out."""
+    spec = order.spec
+    schedule_ns = order.schedule_ns if spec.mode != "closed" else spec.stop_at_ns
+    return (schedule_ns + spec.timeout_ns) / SECOND_NS + _MARGIN_S if schedule_ns else math.inf
 
 
 def _path() -> str:

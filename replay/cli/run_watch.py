@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from replay.journal import EngineEnd, EngineTick, JournalReader, journal_path
 _GRACE_S = 1.0
 _FINISH_S = 10.0
 _SILENCE_S = 20.0
+_START_S = 300.0
 _WORST_FIRST = ("recorder", "breaker", "worker lost", "interrupted", "complete")
 
 
@@ -78,8 +80,11 @@ class Watch:
         return self.problem or next(iter(reasons), "")
 
 
-def watch(locust: Locust, folder: Path, workers: int) -> Watch:
+def watch(locust: Locust, folder: Path, workers: int, longest_s: float, start_s: float = _START_S) -> Watch:
     """Follow the run until it is over, show its progress, and end Locust's processes.
+
+    A run of which nothing is heard within ``start_s``, or that has not ended ``longest_s`` after its first word, is
+    ended and lost.
 
     Raises:
         RefusedError: a process of Locust refused the target.
@@ -88,7 +93,7 @@ def watch(locust: Locust, folder: Path, workers: int) -> Watch:
     line = ProgressLine()
     try:
         with _sigterm_interrupts():
-            _follow(locust, seen, line)
+            _follow(locust, seen, line, longest_s, start_s)
     except KeyboardInterrupt:
         seen.interrupted = True
     finally:
@@ -102,11 +107,14 @@ def watch(locust: Locust, folder: Path, workers: int) -> Watch:
     return seen
 
 
-def _follow(locust: Locust, seen: Watch, line: ProgressLine) -> None:
+def _follow(locust: Locust, seen: Watch, line: ProgressLine, longest_s: float, start_s: float) -> None:
     heard_at: dict[int, float] = {}
+    must_begin, must_end = time.monotonic() + start_s, math.inf
     while True:
         new, now = seen.read(), time.monotonic()
         line.show(new)
+        if new and not heard_at:
+            must_end = now + longest_s
         heard_at |= dict.fromkeys((tick.tick.worker for tick in new), now)
         silent = [worker for worker, at in heard_at.items() if worker not in seen.ends and now - at > _SILENCE_S]
         if silent:
@@ -114,6 +122,11 @@ def _follow(locust: Locust, seen: Watch, line: ProgressLine) -> None:
             return
         if seen.over:
             locust.wait(_FINISH_S if len(seen.ends) == seen.workers else _GRACE_S)
+            return
+        if now > must_end or (now > must_begin and not heard_at):
+            seen.problem = f"no engine began within {start_s:.0f} s"
+            if heard_at:
+                seen.problem = f"an engine had not ended {longest_s:.0f} s after the run's start, long after its end"
             return
         gone = locust.ended()
         if gone:

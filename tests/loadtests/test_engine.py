@@ -531,3 +531,19 @@ def test_a_request_waits_behind_a_write_that_is_not_sent(tmp_path: Path) -> None
         first, third = played(run_spec(plan, tmp_path / "run", server.url)).samples()
 
     assert third["intended"] == first["end"] >= 400 * MS
+
+
+def test_planned_counts_the_ordered_scale_whatever_lanes_ran(tmp_path: Path) -> None:
+    rows = [planned(number * 10, number) for number in range(100)]
+    spec = run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "run", "", users=250, stop_at_ns=900 * MS)
+    with serving() as server:
+        target = [Target(HOST, server.url, "127.0.0.1")]
+        whole = played(msgspec.structs.replace(spec, targets=target), lanes=250)
+        half = msgspec.structs.replace(spec, targets=target, out=str(tmp_path / "half"))
+        (tmp_path / "half").mkdir()
+        less = played(half, lanes=100)
+
+    assert whole.end().planned == whole.end().samples  # clones that are shifted over the end are not held
+    assert 220 < whole.end().planned < 90 + 90 + 50
+    assert less.end().planned == whole.end().planned
+    assert less.end().samples == 90
