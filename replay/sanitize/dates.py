@@ -1,7 +1,7 @@
 """Dates and times: offsets from the capture's start, written from a fixed day so that they still parse.
 
 A time *t* within 400 days of the capture's start is stored as ``REFERENCE + (t - start)``, in the layout and zone
-that it had; the replay adds ``now - REFERENCE`` to every time it finds near REFERENCE. So intervals and order
+that it had; ``replay plan`` moves every time it finds near REFERENCE to its own day. So intervals and order
 survive and no absolute time is stored. Times farther off are moved by a keyed whole number of weeks, up to two years
 either way and the same for all times of one day; they never come to lie near REFERENCE.
 """
