@@ -152,7 +152,8 @@ def test_a_disk_that_takes_nothing_is_counted_and_never_raised(
 
 def test_hosts_that_the_policy_keeps_are_origins(tmp_path: Path) -> None:
     recorder = started(Recorder(tmp_path, DRAFT, FakeCleaner))
-    take(recorder, raw(host="kept.example:8443"), raw(host="kept.example"), raw(host="secret.example"))
+    hosts = ("kept.example:8443", "kept.example", "kept.EXAMPLE.", "kept.Example:80", "secret.example")
+    take(recorder, *(raw(host=host) for host in hosts))
 
     assert recorder.manifest().origins == [Origin("kept.example", 80), Origin("kept.example", 8443)]
 
