@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replay.cli.output import stdout
+from replay.cli.output import cell, stdout
 from replay.errors import ReplayError
 
 if TYPE_CHECKING:
@@ -138,7 +138,11 @@ def _print(path: str, manifest: PlanManifest) -> None:
         total = forecast.kept + forecast.unmatched
         places = ", ".join(list(forecast.places)[:3])
         table.add_row(
-            route, f"{total:,}", f"{forecast.kept / total:.0%}", f"{forecast.unmatched / total:.0%}", places
+            cell(route),
+            f"{total:,}",
+            f"{forecast.kept / total:.0%}",
+            f"{forecast.unmatched / total:.0%}",
+            cell(places),
         )
     stdout.print(table)
     if len(manifest.forecast) > 20:
