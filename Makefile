@@ -36,10 +36,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What starts real processes is timed by them, so it runs alone, after what does not.
+# What starts real processes mostly waits for them, so it runs after what needs the cores.
 test: lint
 	$(BIN)/pytest -n 2 -m "not e2e and not leak"
-	$(BIN)/pytest -m "e2e or leak"
+	$(BIN)/pytest -n 2 -m "e2e or leak"
 
 test-quick: $(READY)
 	$(BIN)/pytest -m "not e2e and not leak"
