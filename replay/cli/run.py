@@ -7,6 +7,24 @@ from typing import Annotated
 import typer
 
 from replay.cli.output import progress, stdout
+from replay.cli.run_options import (
+    BreakerOption,
+    Certificates,
+    Connections,
+    Duration,
+    Headers,
+    Insecure,
+    MaxInFlight,
+    Mode,
+    Preflight,
+    Processes,
+    Scale,
+    Speed,
+    Targets,
+    Timeout,
+    Warmup,
+    Writes,
+)
 from replay.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 
 
@@ -17,42 +35,25 @@ def register(app: typer.Typer) -> None:
     def run(
         context: typer.Context,
         plan: Annotated[str, typer.Argument(help="The plan's folder (made by 'replay plan').")],
-        target: Annotated[
-            list[str], typer.Option(help="[HOST=]URL of staging; repeatable, one for each host of the plan.")
-        ] = [],  # noqa: B006
+        target: Targets = [],  # noqa: B006
         output: Annotated[str, typer.Option("-o", "--output", help="The run's folder, or a name under runs/.")] = "",
-        scale: Annotated[float, typer.Option(min=0.001, help="Load as a multiple of production's.")] = 1.0,
-        speed: Annotated[
-            float, typer.Option(min=0.001, help="Compress time; think times shrink too, server time-outs do not.")
-        ] = 1.0,
-        mode: Annotated[
-            str,
-            typer.Option(help="causal: wait for the answers that were waited for; open: due as recorded; closed."),
-        ] = "causal",
+        scale: Scale = 1.0,
+        speed: Speed = 1.0,
+        mode: Mode = "causal",
         profile: Annotated[str, typer.Option(help="Scale over time: '1x for 2m, ramp to 3x over 5m, hold 5m'.")] = "",
-        duration: Annotated[str, typer.Option(help="End the schedule after this long, as 10m.")] = "",
-        warmup: Annotated[str, typer.Option(help="Leave the first part out of what is judged, as 30s.")] = "",
-        processes: Annotated[int, typer.Option(min=0, help="Generator processes; 0: by rate and cores.")] = 0,
+        duration: Duration = "",
+        warmup: Warmup = "",
+        processes: Processes = 0,
         ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web page on loopback while it runs.")] = False,
-        writes: Annotated[
-            list[str], typer.Option(help="Send this route although it changes data, as 'POST /cart'; repeatable.")
-        ] = [],  # noqa: B006
-        header: Annotated[
-            list[str], typer.Option(help="NAME=env:VARIABLE, a header whose value the variable holds; repeatable.")
-        ] = [],  # noqa: B006
-        timeout: Annotated[str, typer.Option(help="Give an answer up after this long.")] = "30s",
-        max_in_flight: Annotated[int, typer.Option(min=1, help="Ceiling of open requests, a process.")] = 10_000,
-        connections: Annotated[
-            int, typer.Option(min=0, help="Ceiling of connections to a target, a process; requests above it wait.")
-        ] = 0,
-        breaker: Annotated[
-            str, typer.Option(help="Stop when more than SHARE of the answers fail for SECONDS on end, or 'off'.")
-        ] = "50%/10s",
-        ca: Annotated[str, typer.Option(help="Certificates to trust beside none else (PEM file).")] = "",
-        insecure: Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")] = False,
-        preflight: Annotated[
-            bool, typer.Option("--preflight/--no-preflight", help="First try three safe requests a route.")
-        ] = True,
+        writes: Writes = [],  # noqa: B006
+        header: Headers = [],  # noqa: B006
+        timeout: Timeout = "30s",
+        max_in_flight: MaxInFlight = 10_000,
+        connections: Connections = 0,
+        breaker: BreakerOption = "50%/10s",
+        ca: Certificates = "",
+        insecure: Insecure = False,
+        preflight: Preflight = True,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     ) -> int:
         """Replay a plan against staging with Locust, at its recorded timing, and keep a sample of every request.

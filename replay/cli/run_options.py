@@ -1,0 +1,40 @@
+"""The options of a replay as the verbs that make one declare them, each in one place."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Targets = Annotated[
+    list[str], typer.Option("--target", help="[HOST=]URL of staging; repeatable, one for each host of the plan.")
+]
+Scale = Annotated[float, typer.Option(min=0.001, help="Load as a multiple of production's.")]
+Speed = Annotated[
+    float, typer.Option(min=0.001, help="Compress time; think times shrink too, server time-outs do not.")
+]
+Mode = Annotated[
+    str, typer.Option(help="causal: wait for the answers that were waited for; open: due as recorded; closed.")
+]
+Duration = Annotated[str, typer.Option(help="End the schedule after this long, as 10m.")]
+Warmup = Annotated[str, typer.Option(help="Leave the first part out of what is judged, as 30s.")]
+Processes = Annotated[int, typer.Option(min=0, help="Generator processes; 0: by rate and cores.")]
+Writes = Annotated[
+    list[str], typer.Option(help="Send this route although it changes data, as 'POST /cart'; repeatable.")
+]
+Headers = Annotated[
+    list[str],
+    typer.Option("--header", help="NAME=env:VARIABLE, a header whose value the variable holds; repeatable."),
+]
+Timeout = Annotated[str, typer.Option(help="Give an answer up after this long.")]
+MaxInFlight = Annotated[int, typer.Option(min=1, help="Ceiling of open requests, a process.")]
+Connections = Annotated[
+    int, typer.Option(min=0, help="Ceiling of connections to a target, a process; requests above it wait.")
+]
+BreakerOption = Annotated[
+    str,
+    typer.Option("--breaker", help="Stop when more than SHARE of the answers fail for SECONDS on end, or 'off'."),
+]
+Certificates = Annotated[str, typer.Option("--ca", help="Certificates to trust beside none else (PEM file).")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
+Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="First try three safe requests a route.")]
