@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import logging
 import shutil
 import socket
@@ -38,6 +37,7 @@ from replay.capture.flows import (
 )
 from replay.capture.outbox import LIMIT_BYTES, Outbox
 from replay.capture.process import forbid_dumps, place
+from replay.capture.stock import remove_idle, stay_loaded
 from replay.capture.wire import (
     CONFDIR_PREFIX,
     COUNTERS,
@@ -56,12 +56,6 @@ from replay.exchange import MARK_HEADER
 CLOSE_PATIENCE_S = 10.0
 DRAIN_PATIENCE_S = 5.0
 MAX_FAULTS_TOLD = 20
-IDLE_ADDONS = frozenset(
-    {"block", "browser", "stripdnshttpsrecords", "blocklist", "anticache", "anticomp", "comment", "cut", "export"}
-    | {"onboarding", "proxyauth", "serverplayback", "mapremote", "maplocal", "modifybody", "modifyheaders"}
-    | {"stickyauth", "stickycookie", "save", "savehar", "upstreamauth", "updatealtsvc", "dumper"}
-)
-"""Stock addons that do nothing as the launcher sets them, but are asked at every event of every exchange."""
 _CLOCK_STEP_S = 0.05
 REFUSAL = b"This is a capture proxy in front of production: replayed requests are refused. Name staging instead.\n"
 
@@ -126,10 +120,8 @@ class Capture:
         """The port is open."""
         logging.disable(logging.WARNING)  # the proxy logs addresses and URLs at info and warning
         logging.getLogger().addHandler(_Counting(self))
-        for name in IDLE_ADDONS:
-            idle = ctx.master.addons.get(name)
-            if idle and not inspect.iscoroutinefunction(getattr(idle, "done", None)):
-                ctx.master.addons.remove(idle)
+        remove_idle(ctx.master.addons)
+        stay_loaded(ctx.master.addons)
         self._offset_s = time.time() - time.monotonic()
         if self._control and self._loop:
             self._loop.add_reader(self._control.fileno(), self._on_control)

@@ -317,13 +317,6 @@ def test_only_short_bodies_of_known_length_are_buffered(length: str, expected: b
     assert must_stream(flow.response) is expected
 
 
-def test_the_stock_addons_that_are_taken_out_exist() -> None:
-    dump = Path(mitm_flow.__file__).parent / "addons"
-    names = {path.stem.replace("_", "") for path in dump.glob("*.py")}
-
-    assert names >= addon.IDLE_ADDONS
-
-
 def test_the_script_leaves_its_folder_off_the_module_path() -> None:
     script = Path(addon.__file__)
     code = (

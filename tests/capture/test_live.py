@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
 import time
@@ -13,6 +14,7 @@ import psutil
 import pytest
 import zstandard
 
+from replay.capture import addon
 from replay.capture.segments import CaptureReader
 from replay.errors import RefusedError
 from replay.exchange import Exchange
@@ -206,6 +208,18 @@ def test_when_all_is_killed_what_was_flushed_is_read(start: Start) -> None:
     assert reader.manifest.seen == 20
     assert not reader.manifest.complete
     assert any("not closed in order" in note for note in reader.notes)
+
+
+def test_an_upgrade_of_the_addon_on_disk_does_not_touch_a_capture(start: Start) -> None:
+    running = start()
+    get(running.port, "/items")
+    os.utime(Path(addon.__file__))
+    time.sleep(1.3)  # mitmproxy looks for changed scripts once a second
+    get(running.port, "/items")
+    exit_code = running.stop()
+
+    assert exit_code == 0, running.said()
+    assert CaptureReader(running.folder).manifest.written == 2
 
 
 def test_a_duration_ends_the_capture_and_what_is_under_way_is_answered_first(start: Start) -> None:
