@@ -7,9 +7,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from loadtests.engine.breaker import BreakerWatch
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import SILENCE_NS
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
@@ -17,32 +15,16 @@ from loadtests.engine.lanes import Lanes
 from loadtests.engine.pool import Pool
 from loadtests.engine.recorder import Recorder
 from loadtests.engine.requests import Stamp
-from loadtests.engine.schedule import Pacer, run_delay_ns
+from loadtests.engine.schedule import Pacer
+from loadtests.engine.seconds import Seconds
 from replay.journal import EngineTick
-from replay.runs import Tick
-from replay.runspec import SECOND_NS, RunSpec
+from replay.runspec import RunSpec
 
 KEEP_NS = 50_000_000
 _CALLS_A_STEP = 16
 _TRACE_BITS = 40
 _MAX_OPEN = 250_000
 """Calls that may wait for others at a time, about 200 MB of them; a target so far behind gets no more of them."""
-
-
-@dataclass(slots=True)
-class _Second:
-    """What is counted within one second."""
-
-    due: int = 0
-    sent: int = 0
-    answers: int = 0
-    failures: int = 0
-    errors: int = 0
-    missed: int = 0
-    wall_ns: int = 0
-    cpu_ns: int = 0
-    spun_ns: int = 0
-    lost: int = 0
 
 
 class Conductor:
@@ -65,7 +47,6 @@ class Conductor:
         self._ended = ended
         self._causal = spec.mode == "causal"
         self._closed = spec.mode == "closed"
-        self._breaker = BreakerWatch(spec.breaker)
         self._agenda: list[tuple[int, int, Call]] = []
         self._open: dict[int, Call] = {}
         self._freed: deque[Call] = deque()
@@ -76,8 +57,6 @@ class Conductor:
         self._next_keep = 0
         self._last_end_ns = 0
         """When what is open ends with the run; 0 before the schedule's end."""
-        self._second = _Second()
-        self._seconds = 0
         self._epoch_ns = 0
         self._running = False
         self._finishing = False
@@ -95,6 +74,7 @@ class Conductor:
         self._pools = pools
         self._stamps = stamps
         self._recorder = recorder
+        self._seconds = Seconds(self._worker, self._spec.breaker, lambda: pacer.spun_ns, lambda: recorder.lost)
 
     def clock(self) -> int:
         """Now, on the run clock."""
@@ -110,7 +90,7 @@ class Conductor:
             return
         self._epoch_ns = epoch_monotonic_ns
         self._running = True
-        self._second = self._opened_second()
+        self._seconds.begin()
         gc.collect()
         gc.freeze()
         gc.disable()  # young garbage is collected once a second, between deadlines
@@ -181,7 +161,7 @@ class Conductor:
         if not lane.active:
             return
         self.planned += 1
-        self._second.due += 1
+        self._seconds.due += 1
         # Keys of open calls: request and clone in one number; numbers are cheaper than tuples.
         self._open[row.request << 20 | lane.clone] = call
         if self._causal and row.depends_on >= 0:
@@ -210,7 +190,7 @@ class Conductor:
             self._finish(call, 0, "ceiling", now, 0)
         else:
             self._in_flight += 1
-            self._second.sent += 1
+            self._seconds.sent += 1
             self._pools[call.row.target].send(call)
 
     def _finish(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
@@ -219,17 +199,7 @@ class Conductor:
         if not call.ready:
             call.intended = call.ready = end_ns  # stopped while it waited for another: nobody was late
         self._recorder.record(call, status, error, end_ns, bytes_in)
-        second = self._second
-        if error != "stopped":
-            second.answers += 1
-            if error:
-                second.errors += 1
-                second.failures += 1
-            else:
-                rule = self._breaker.rule
-                slow = rule is not None and 0 < rule.slower_than_ns < end_ns - call.intended
-                second.failures += slow or status >= 500 > row.expected
-                second.missed += row.expected > 0 and status // 100 != row.expected // 100
+        self._seconds.ended(call, status, error, end_ns)
         if self._closed and not self._finishing:
             self._feed.ended(call, end_ns)
             if self._agenda:
@@ -273,8 +243,8 @@ class Conductor:
         self._next_keep = now - now % KEEP_NS + KEEP_NS
         for pool in self._pools:
             pool.expire(now)
-        if now >= (self._seconds + 1) * SECOND_NS:
-            reason = self._breaker.second(self._second.answers, self._second.failures)
+        if self._seconds.over(now):
+            reason = self._seconds.broken()
             self._tick(now)
             gc.collect(0)
             if reason:
@@ -290,31 +260,8 @@ class Conductor:
             if not self._open or now >= self._last_end_ns:
                 self.stop("complete", "")
 
-    def _opened_second(self) -> _Second:
-        return _Second(
-            wall_ns=time.monotonic_ns(),
-            cpu_ns=time.process_time_ns(),
-            spun_ns=self._pacer.spun_ns - run_delay_ns(),
-            lost=self._recorder.lost,
-        )
-
     def _tick(self, now: int) -> None:
-        before, after = self._second, self._opened_second()
-        # The last tick may be a few microseconds long; its figures must not look like a busy second's.
-        wall_ns = max(SECOND_NS // 2, after.wall_ns - before.wall_ns)
-        busy_ns = after.cpu_ns - before.cpu_ns - (after.spun_ns - before.spun_ns)
-        tick = Tick(
-            worker=self._worker,
-            second=self._seconds,
-            due=before.due,
-            sent=before.sent,
-            in_flight=self._in_flight,
-            cpu=round(min(1.0, max(0.0, busy_ns / wall_ns)), 4),
-            loop_lag_ns=self._pacer.worst_lag_ns,
-            lost=after.lost - before.lost,
-        )
-        self._second = after
-        self._seconds = max(self._seconds + 1, now // SECOND_NS)
+        tick = self._seconds.close(now, self._in_flight, len(self._lanes), self._pacer.worst_lag_ns)
         self._pacer.worst_lag_ns = 0
         self._recorder.flush()
-        self._ticked(EngineTick(tick, errors=before.errors, failed=before.missed, lanes=len(self._lanes)))
+        self._ticked(tick)
