@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import zstandard
 
+from replay.audit.sealed import Opener, SealedError, messages
 from replay.errors import InputError
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -79,19 +80,21 @@ def _complain(error: OSError) -> None:
     raise InputError(f"{error.filename}: cannot be read ({error.strerror}).")
 
 
-def passages(path: Path) -> Iterator[Passage]:
-    """The passages of one file.
+def passages(path: Path, opened: Opener | None = None) -> Iterator[Passage]:
+    """The passages of one file; ``opened`` opens encrypted segments.
 
     Raises:
         UnreadableError: it is damaged, cut off, encrypted, a link or no regular file; what stands before was given.
     """
     if path.is_symlink() or not path.is_file():
         raise UnreadableError("is a link or no regular file")
-    if path.suffix == ".age":
-        raise UnreadableError("is encrypted")
+    if path.suffix == ".age" and opened is None:
+        raise UnreadableError("is encrypted and no --identity was given")
     try:
         with path.open("rb") as file:
-            if path.suffix in _TABLES:
+            if opened is not None and path.suffix == ".age":
+                yield from _lines(_sealed(file, opened))
+            elif path.suffix in _TABLES:
                 yield from _table(path)
             elif file.peek(4)[:4] == _ZSTD:
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -109,7 +112,25 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield content
 
 
-def _frames(content: mmap.mmap) -> Iterator[bytes]:
+def _sealed(file: BinaryIO, opened: Opener) -> Iterator[bytes]:
+    """The content of all age messages; what does not open is told when the rest was given."""
+    if not os.fstat(file.fileno()).st_size:
+        return
+    why = ""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        try:
+            for message in messages(content, opened):
+                try:
+                    yield from _frames(message)
+                except UnreadableError as error:
+                    why = str(error)
+        except SealedError as error:
+            why = str(error)
+    if why:
+        raise UnreadableError(why)
+
+
+def _frames(content: mmap.mmap | bytes) -> Iterator[bytes]:
     """The content of all zstd frames, as far as each reads; a damaged one does not hide those behind it."""
     begin, size, why = 0, len(content), ""
     while 0 <= begin < size:

@@ -12,6 +12,7 @@ from replay.audit.canaries import PART, Canary, Search
 from replay.audit.decoding import decodings
 from replay.audit.detectors import detect
 from replay.audit.reading import Passage, UnreadableError, files, passages
+from replay.audit.sealed import Opener
 
 PLANTED = "planted value"
 _QUOTED = "quoted-printable"
@@ -51,8 +52,10 @@ class Audit:
         return Counter(finding.kind for finding in self.findings)
 
 
-def audit(paths: Sequence[Path], canaries: Sequence[Canary] = ()) -> Audit:
+def audit(paths: Sequence[Path], canaries: Sequence[Canary] = (), opened: Opener | None = None) -> Audit:
     """Search everything at ``paths``, file names too, for planted values and for kinds that can be judged.
+
+    Encrypted segments are searched where ``opened`` opens them, and are unreadable else.
 
     Raises:
         InputError: a path does not exist.
@@ -69,7 +72,7 @@ def audit(paths: Sequence[Path], canaries: Sequence[Canary] = ()) -> Audit:
         result.files += 1
         try:
             result.size_bytes += entry.path.lstat().st_size
-            for passage in passages(entry.path):
+            for passage in passages(entry.path, opened):
                 result.findings.update(examine(shown, passage, search))
         except UnreadableError as error:
             result.unreadable.append(f"{shown}: {error}")

@@ -6,14 +6,13 @@ file, as ``age-keygen`` makes it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from replay.errors import InputError, ReplayError
 
 IDENTITY_VARIABLE = "DRESS_REHEARSAL_IDENTITY"
-"""Names the identity's file (never the identity) for every verb that reads captures."""
+"""Names the identity's file (never the identity) where ``--identity`` is not given."""
 
 type Seal = Callable[[bytes], bytes]
 type Unseal = Callable[[bytes], bytes | None]
@@ -38,25 +37,21 @@ def seal_for(recipient: str) -> Seal:
     return seal
 
 
-def identity_file() -> Path | None:
-    """The file that the environment names, if any."""
-    name = os.environ.get(IDENTITY_VARIABLE)
-    return Path(name) if name else None
-
-
 def unseal_with(path: Path) -> Unseal:
-    """What decrypts with the identities in ``path``; raises ReplayError where it holds none."""
+    """What decrypts with the identities in ``path``; raises InputError where it holds none."""
     import pyrage
 
     try:
         lines = path.read_text("ascii").splitlines()
         identities = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith("AGE-SECRET-KEY-")]
     except OSError as error:
-        raise ReplayError(f"{path}: identity cannot be read ({error.strerror}).") from None
+        raise InputError(
+            f"{path}: the identity cannot be read ({error.strerror}). Name the file that 'age-keygen' made."
+        ) from None
     except (UnicodeDecodeError, pyrage.IdentityError):
         identities = []
     if not identities:
-        raise ReplayError(f"{path}: holds no age identity. Name the file that 'age-keygen' made.")
+        raise InputError(f"{path}: holds no age identity. Name the file that 'age-keygen' made.")
 
     def unseal(message: bytes) -> bytes | None:
         try:
@@ -70,4 +65,4 @@ def unseal_with(path: Path) -> Unseal:
 
 def required(path: Path) -> InputError:
     """The error of an encrypted segment without an identity."""
-    return InputError(f"{path}: is encrypted. Name the identity's file in {IDENTITY_VARIABLE}.")
+    return InputError(f"{path}: is encrypted. Name the file of its identity by --identity.")

@@ -19,7 +19,7 @@ import msgspec
 from replay.artefacts import create_private
 from replay.capture.frames import SEALED_SUFFIX, compress, contents, message
 from replay.capture.manifest import SegmentEntry, read_capture_manifest
-from replay.capture.sealing import Seal, identity_file, unseal_with
+from replay.capture.sealing import Seal, unseal_with
 from replay.errors import InputError
 from replay.exchange import CAPTURE_FORMAT, Exchange
 
@@ -163,8 +163,8 @@ class CaptureReader:
     """Reads the exchanges of a capture in file order, in bounded memory.
 
     What could not be read stands in ``notes`` after iterating, a line each. A segment that was cut off is read up
-    to its last whole record, and a damaged frame costs only its own records. Encrypted segments need the file of an
-    age identity: ``identity``, or what the environment names.
+    to its last whole record, and a damaged frame costs only its own records. Encrypted segments need ``identity``,
+    the file of an age identity.
 
     Raises:
         InputError: the folder is no capture; a segment is missing, foreign, of another version, or damaged in its
@@ -178,9 +178,9 @@ class CaptureReader:
         self.damaged = False
         """After iterating: a segment holds fewer exchanges than the manifest says."""
         self.paths = sorted([*folder.glob(f"segment-*{SUFFIX}"), *folder.glob(f"segment-*{SUFFIX}{SEALED_SUFFIX}")])
-        identity = identity or identity_file()
-        sealed = any(path.suffix == SEALED_SUFFIX for path in self.paths)
-        self._unseal = unseal_with(identity) if identity and sealed else None
+        self.is_sealed = any(path.suffix == SEALED_SUFFIX for path in self.paths)
+        """Its segments are encrypted."""
+        self._unseal = unseal_with(identity) if identity and self.is_sealed else None
         present = {path.name for path in self.paths}
         for entry in self.manifest.segments:
             if entry.name not in present:
@@ -257,6 +257,6 @@ class CaptureReader:
                 )
 
 
-def read_exchanges(folder: Path) -> Iterator[Exchange]:
+def read_exchanges(folder: Path, identity: Path | None = None) -> Iterator[Exchange]:
     """The exchanges of the capture in ``folder``, in file order; raises InputError as ``CaptureReader``."""
-    yield from CaptureReader(folder)
+    yield from CaptureReader(folder, identity)

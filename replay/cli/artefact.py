@@ -41,14 +41,13 @@ def manifest_of(folder: Path) -> Manifest:
     raise InputError(f"{folder}: is no capture, plan or run (it holds no {CAPTURE}, {PLAN} or {RUN}).")
 
 
-def records(name: str) -> Iterator[object]:
-    """The records of the artefact that NAME means, ready for JSON."""
+def records(name: str, identity: Path | None) -> Iterator[object]:
+    """The records of the artefact that NAME means, ready for JSON; ``identity`` opens an encrypted capture."""
     folder = locate(name)
     match manifest_of(folder):
         case CaptureManifest():
-            yield from (
-                msgspec.to_builtins(exchange) for exchange in exchanges(CaptureReader(folder), allow_damaged=False)
-            )
+            reader = CaptureReader(folder, identity)
+            yield from (msgspec.to_builtins(exchange) for exchange in exchanges(reader, allow_damaged=False))
         case PlanManifest():
             for batch in open_plan(folder).batches():
                 for row in batch.to_pylist():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from replay.cli.identity import Identity
 from replay.cli.output import problem, stdout
 from replay.errors import EXIT_INPUT, EXIT_OK, EXIT_REFUSED
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option(help="A file with one planted value a line; they are searched in all forms.")
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print every finding as JSON.")] = False,
+        identity: Identity = None,
     ) -> int:
         """Search anything on disk for leaks. Prints places and kinds, never values.
 
@@ -40,11 +42,15 @@ def register(app: typer.Typer) -> None:
             replay audit captures/friday
 
             replay audit captures/friday runs/tuesday reports/ --canaries planted.txt
+
+            replay audit captures/friday --identity age-identity.txt
         """
         from replay.audit.canaries import read_canaries
         from replay.audit.scan import audit as run_audit
+        from replay.audit.sealed import opener
 
-        found = run_audit(paths, read_canaries(canaries) if canaries else ())
+        planted = read_canaries(canaries) if canaries else ()
+        found = run_audit(paths, planted, opener(identity) if identity else None)
         if as_json:
             _print_json(found)
         else:

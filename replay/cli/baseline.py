@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from replay.cli.identity import Identity
 from replay.cli.output import progress, stdout
 
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
+        identity: Identity = None,
     ) -> None:
         """What production took: a capture as the samples of a run that production made.
 
@@ -32,7 +34,7 @@ def register(app: typer.Typer) -> None:
         from replay.baseline import first_start_ns, write_baseline
         from replay.cli.captures import RUNS, exchanges, folder_of, open_capture
 
-        reader = open_capture(capture)
+        reader = open_capture(capture, identity)
         target = folder_of(output, RUNS)
         start_ns = first_start_ns(reader)
         with new_folder(target) as folder:

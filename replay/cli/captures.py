@@ -15,9 +15,9 @@ CAPTURES = "captures"
 RUNS = "runs"
 
 
-def open_capture(name: str) -> CaptureReader:
-    """The capture that NAME means; raises InputError where it is none."""
-    return CaptureReader(named(name, CAPTURES))
+def open_capture(name: str, identity: Path | None) -> CaptureReader:
+    """The capture that NAME means; ``identity`` opens an encrypted one. Raises InputError where it is none."""
+    return CaptureReader(named(name, CAPTURES), identity)
 
 
 def exchanges(reader: CaptureReader, *, allow_damaged: bool) -> Iterator[Exchange]:

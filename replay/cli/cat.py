@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from replay.cli.identity import Identity
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
@@ -15,6 +17,7 @@ def register(app: typer.Typer) -> None:
     def cat(
         path: Annotated[str, typer.Argument(help="A capture, a plan or a run.")],
         limit: Annotated[int, typer.Option("-n", "--limit", min=0, help="Stop after so many records; 0: all.")] = 0,
+        identity: Identity = None,
     ) -> None:
         """The records of an artefact as JSON lines.
 
@@ -31,5 +34,5 @@ def register(app: typer.Typer) -> None:
         from replay.cli.artefact import records
 
         encoder = msgspec.json.Encoder()
-        for record in islice(records(path), limit or None):
+        for record in islice(records(path, identity), limit or None):
             sys.stdout.write(encoder.encode(record).decode() + "\n")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from replay.cli.identity import Identity
 from replay.cli.output import progress, stdout
 from replay.errors import ReplayError
 
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
+        identity: Identity = None,
     ) -> None:
         """A capture as a file of another tool. It holds what the capture holds: pseudonyms, not what people sent.
         A place that git would take along is refused.
@@ -57,7 +59,7 @@ def register(app: typer.Typer) -> None:
         if form not in {*writers, "locust"}:
             raise ReplayError(f"'{form[:40]}' is no format to export. Name one of: gor, har, locust.")
         refuse_tracked(output, is_file=True)
-        reader = open_capture(capture)
+        reader = open_capture(capture, identity)
         found = exchanges(reader, allow_damaged=allow_damaged)
         with new_file(output) as file:
             if form == "locust":

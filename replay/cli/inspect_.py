@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from replay.cli.identity import Identity
 from replay.cli.output import cell, stdout
+from replay.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
@@ -17,8 +20,11 @@ def register(app: typer.Typer) -> None:
     def inspect(
         path: Annotated[str, typer.Argument(help="A capture, a plan or a run.")],
         json: Annotated[bool, typer.Option("--json", help="Print the whole manifest as JSON.")] = False,
+        identity: Identity = None,
     ) -> None:
         """What an artefact is, where it came from, and what was lost on the way.
+
+        Of a capture that did not end in order it says what can be read; an encrypted one is read with --identity.
 
         [bold]Examples[/bold]
 
@@ -30,6 +36,7 @@ def register(app: typer.Typer) -> None:
         from rich import box
         from rich.table import Table
 
+        from replay.capture.manifest import CaptureManifest
         from replay.cli.artefact import locate, manifest_of
 
         folder = locate(path)
@@ -45,7 +52,26 @@ def register(app: typer.Typer) -> None:
         for name, value in msgspec.to_builtins(manifest).items():
             if name != "format":
                 table.add_row(cell(name), cell(_shown(value)))
+        if isinstance(manifest, CaptureManifest):
+            for name, told in _on_disk(folder, identity):
+                table.add_row(name, cell(told))
         stdout.print(table)
+
+
+def _on_disk(folder: Path, identity: Path | None) -> list[tuple[str, str]]:
+    """Whether a capture is encrypted, and what can be read of one that did not end in order."""
+    from replay.capture.segments import CaptureReader
+
+    told = []
+    try:
+        reader = CaptureReader(folder, identity)
+        told.append(("encrypted", _shown(reader.is_sealed)))
+        if not reader.manifest.complete:
+            count = sum(1 for _ in reader)
+            told += [("readable", f"{count:,} exchanges"), ("missing", "\n".join(reader.notes))]
+    except InputError as error:
+        told.append(("missing", str(error)))
+    return told
 
 
 def _shown(value: object) -> str:

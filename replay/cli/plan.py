@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from replay.cli.identity import Identity
 from replay.cli.output import cell, stdout
 from replay.errors import ReplayError
 
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
+        identity: Identity = None,
     ) -> None:
         """From exchanges to a schedule: filter, prepare every request, spread sessions over lanes.
 
@@ -87,7 +89,7 @@ def register(app: typer.Typer) -> None:
             times=shift_to() if at == "now" else NO_SHIFT,
         )
         refuse_tracked(target)
-        readers = [open_capture(each) for each in captures]
+        readers = [open_capture(each, identity) for each in captures]
         sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
         with new_folder(target) as folder:
             manifest = build(sources, Settings(selection, rewrite, lanes), folder, target.name.removesuffix(".plan"))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, SegmentEntry
-from replay.capture.sealing import IDENTITY_VARIABLE, seal_for
+from replay.capture.sealing import seal_for
 from replay.capture.segments import CaptureReader, SegmentWriter, read_exchanges, segment_name
 from replay.errors import InputError, ReplayError
 from replay.exchange import Exchange, Request, Response, Sealed
@@ -268,9 +268,8 @@ def test_a_folder_without_manifest_is_refused(folder: Path) -> None:
 
 
 @pytest.fixture
-def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Identity:
-    """A fresh identity; its file is not named anywhere yet."""
-    monkeypatch.delenv(IDENTITY_VARIABLE, raising=False)
+def identity(tmp_path: Path) -> Identity:
+    """A fresh identity."""
     made = pyrage.x25519.Identity.generate()
     path = tmp_path / "identity.txt"
     path.write_text(f"# created: now\n# public key: {made.to_public()}\n{made}\n")
@@ -288,18 +287,15 @@ def sealed_capture(folder: Path, identity: Identity) -> bytes:
     return (folder / segment_name(0, sealed=True)).read_bytes()
 
 
-def test_an_encrypted_capture_is_read_with_the_identity_alone(
-    folder: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_encrypted_capture_is_read_with_the_identity_alone(folder: Path, identity: Identity) -> None:
     content = sealed_capture(folder, identity)
 
     assert b"capture/1" not in content
     assert b"shop" not in content
     assert [item.id for item in CaptureReader(folder, identity.path)] == ["00000000", "00000001", "00000002"]
-    with pytest.raises(InputError, match=r"is encrypted\. Name the identity's file in DRESS_REHEARSAL_IDENTITY"):
+    with pytest.raises(InputError, match=r"is encrypted\. Name the file of its identity by --identity"):
         list(CaptureReader(folder))
-    monkeypatch.setenv(IDENTITY_VARIABLE, str(identity.path))
-    assert len(list(read_exchanges(folder))) == 3
+    assert len(list(read_exchanges(folder, identity.path))) == 3
 
 
 def test_an_encrypted_segment_cut_off_anywhere_reads_up_to_its_last_whole_message(
