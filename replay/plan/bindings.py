@@ -1,0 +1,126 @@
+"""What a planned request must get before it is sent, and what its answer must give: the plan's column ``bindings``.
+
+A column of JSON, null for most rows. ``Fill`` names a span of the prepared bytes (``wire``) and where its live value
+comes from; ``Take`` names a place of the answer and the key under which its value is remembered. Keys count the
+values of one session, so a value that three requests carry is taken once. Who fills knows nothing of who found:
+
+* ``link``: a value of an earlier answer of the same session and clone, by ``key``;
+* ``pool``: a row of a table of staging's data; ``name`` is ``POOL.COLUMN`` and ``key`` the recorded entity's number;
+* ``fresh``: made anew for each session and clone, the same wherever its ``key`` stands; ``name`` is its sort;
+* ``identity``: a column (``name``) of the account that the session and clone was given.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable
+from urllib.parse import quote
+
+import msgspec
+
+LINK, POOL, FRESH, IDENTITY = "link", "pool", "fresh", "identity"
+
+_PATH_SAFE = "!$&'()*+,;=:@-._~"
+_QUERY_SAFE = "!$'()*,:@-._~/?"
+
+
+def _number(value: str) -> str:
+    is_number = value.removeprefix("-").isdigit() and (value.lstrip("-") == "0" or value.lstrip("-")[0] != "0")
+    return value if is_number else msgspec.json.encode(value).decode()
+
+
+def _base64(value: str, *, is_url: bool, is_padded: bool) -> str:
+    encode = base64.urlsafe_b64encode if is_url else base64.b64encode
+    text = encode(value.encode("utf-8", "surrogateescape")).decode()
+    return text if is_padded else text.rstrip("=")
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "raw": lambda value: value,
+    "path": lambda value: quote(value, safe=_PATH_SAFE),
+    "query": lambda value: quote(value, safe=_QUERY_SAFE),
+    "cookie": lambda value: value,
+    "json": lambda value: msgspec.json.encode(value).decode()[1:-1],
+    "number": _number,
+    "html": html.escape,
+    "base64": lambda value: _base64(value, is_url=False, is_padded=True),
+    "base64-bare": lambda value: _base64(value, is_url=False, is_padded=False),
+    "base64url": lambda value: _base64(value, is_url=True, is_padded=True),
+    "base64url-bare": lambda value: _base64(value, is_url=True, is_padded=False),
+}
+"""How a value is written where it stands: ``json`` inside quotes, ``number`` where a bare number stood."""
+
+
+class Layer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One step from a value to the bytes of a request: its encoding, and the text that stands around it then."""
+
+    encoding: str
+    before: str = ""
+    after: str = ""
+
+
+class Fill(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A span of the prepared bytes whose value is put in before the request is sent."""
+
+    at: int
+    """Offset in ``wire``; spans are ascending and do not overlap."""
+    size: int
+    key: int
+    source: str = LINK
+    name: str = ""
+    of: list[int] = []
+    """The planned requests whose answers give the value, where ``source`` is ``link``."""
+    layers: list[Layer] = []
+    """From the value outwards; none: the value stands as it is."""
+
+
+class Take(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value of the answer to remember."""
+
+    key: int
+    place: str
+    """Where in the answer, in the grammar of ``replay.plan.links.places``."""
+
+
+class Cookies(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Cookies that this request carried because an answer had set them; they are not in ``wire``."""
+
+    at: int
+    """Offset in ``wire`` at which ``name=value; name=value`` goes."""
+    names: list[str]
+    of: list[int] = []
+    is_line: bool = False
+    """There is no other cookie: the whole line of the header is put in, ``Cookie: `` and CRLF with it."""
+
+
+class Bindings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything of one request that lives."""
+
+    fill: list[Fill] = []
+    take: list[Take] = []
+    cookies: Cookies | None = None
+    sets_cookies: bool = False
+    """The recorded answer set cookies: those of the live answer go into the jar of the session and clone."""
+    until: int = 0
+    """When, in nanoseconds of the plan, the last request of the session that needs or gives something is due."""
+
+
+_decoder = msgspec.json.Decoder(Bindings)
+
+
+def decode(text: str | bytes) -> Bindings:
+    """The bindings in a cell of the plan."""
+    return _decoder.decode(text)
+
+
+def encode(bindings: Bindings) -> bytes:
+    """The cell of the plan."""
+    return msgspec.json.encode(bindings)
+
+
+def written(value: str, layers: list[Layer]) -> str:
+    """``value`` as it stands in a request, through all its layers."""
+    for layer in layers:
+        value = layer.before + ENCODINGS[layer.encoding](value) + layer.after
+    return value
