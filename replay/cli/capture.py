@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
         recipient: Annotated[
             str, typer.Option(help="age recipient (age1…) to encrypt for; who captures cannot read it then.")
         ] = "",
-        retention_days: Annotated[
-            int, typer.Option(min=1, help="Days after which the capture is to be purged.")
-        ] = 30,
+        retain: Annotated[
+            str, typer.Option(help="How long it may be kept, as 30d or 2w; 'replay purge' removes it then.")
+        ] = "30d",
     ) -> None:
         """Take live traffic through a proxy, pseudonymise it in memory, write captures/NAME.
 
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
         from replay.capture.live import Order
         from replay.capture.live import capture as run
         from replay.cli.output import progress, stdout
-        from replay.cli.values import duration_s, share
+        from replay.cli.values import days, duration_s, share
 
         order = Order(
             folder=named(name, "captures"),
@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
             duration_s=duration_s(duration) if duration else None,
             tls_cert=tls_cert,
             upstream_ca=upstream_ca,
-            retention_days=retention_days,
+            retention_days=days(retain),
             recipient=recipient,
         )
         manifest = run(order, progress)

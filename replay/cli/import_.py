@@ -44,6 +44,9 @@ def register(app: typer.Typer) -> None:
                 help="Key of 32 bytes, mode 0600; captures of one key can be joined. Default: a key for once."
             ),
         ] = None,
+        retain: Annotated[
+            str, typer.Option(help="How long it may be kept, as 30d or 2w; 'replay purge' removes it then.")
+        ] = "30d",
         session_by: Annotated[
             str,
             typer.Option(
@@ -84,6 +87,7 @@ def register(app: typer.Typer) -> None:
         from replay.capture.placement import refuse_tracked
         from replay.capture.process import forbid_dumps
         from replay.capture.segments import SegmentWriter
+        from replay.cli.values import days
         from replay.exchange import CAPTURE_FORMAT
         from replay.formats.intake import FORMATS, SESSIONS, close_capture, epoch_ns, open_sources, take_in
         from replay.sanitize.keys import KeySource, load_key
@@ -101,6 +105,7 @@ def register(app: typer.Typer) -> None:
                 "--session-by file: a log holds many users. Leave it out: they are told by their clients."
             )
         session_by = session_by or SESSIONS[form]
+        retention_days = days(retain)
         rules = load_policy(policy)
         if not rules.reviewed_by:
             raise RefusedError(f"policy {policy}: nobody has reviewed it. Read it and fill in 'reviewed_by'.")
@@ -126,6 +131,7 @@ def register(app: typer.Typer) -> None:
                 key_id=key.key_id,
                 key_mode=key.mode,
                 session_by=session_by,
+                retention_days=retention_days,
             )
             writer = SegmentWriter(part, draft.id)
             result = take_in(sources, cleaner, writer, client)

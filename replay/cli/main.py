@@ -26,6 +26,7 @@ from replay.cli import (
     learn,
     plan,
     policy,
+    purge,
     run,
 )
 from replay.cli.output import problem, stdout
@@ -46,6 +47,7 @@ VERBS = (
     run.register,
     compare.register,
     gate.register,
+    purge.register,
 )
 _ROOT = Path(__file__).resolve().parents[2]
 

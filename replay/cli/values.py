@@ -1,4 +1,4 @@
-"""What a person types as a value on the command line: durations and shares."""
+"""What a person types as a value on the command line: durations, days and shares."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ def duration_s(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise ReplayError(f"'{text[:40]}' is no duration to work with. Write one longer than zero, as 90s or 10m.")
     return seconds
+
+
+def days(text: str) -> int:
+    """The whole days that ``30d``, ``2w`` or a plain number of days stand for; at least one.
+
+    Raises:
+        ReplayError: the text is no number of days, or one of none.
+    """
+    match = re.fullmatch(r"(\d{1,5})([dw]?)", text.strip().lower(), re.ASCII)
+    number = int(match[1]) * (7 if match[2] == "w" else 1) if match else 0
+    if not number:
+        raise ReplayError(f"'{text[:40]}' is no number of days. Write it as 30d or 2w.")
+    return number
 
 
 def share(text: str) -> float:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.cli.values import duration_s, share
+from replay.cli.values import days, duration_s, share
 from replay.errors import ReplayError
 
 
@@ -24,6 +24,17 @@ def test_a_duration_is_read_in_its_units(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ReplayError, match="is no duration"):
         duration_s(text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("30d", 30), ("2w", 14), (" 7 ", 7), ("1D", 1)])
+def test_days_are_whole(text: str, number: int) -> None:
+    assert days(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "0d", "-1d", "1.5d", "24h", "d", "1000000d", "30d2w"])
+def test_what_is_no_number_of_days_is_refused(text: str) -> None:
+    with pytest.raises(ReplayError, match="is no number of days"):
+        days(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("10%", 0.1), ("0.1", 0.1), ("100%", 1), ("1", 1), (" 2.5 % ", 0.025)])
