@@ -5,7 +5,7 @@ comes from; ``Take`` names a place of the answer and the key under which its val
 values of one session, so a value that three requests carry is taken once. Who fills knows nothing of who found:
 
 * ``link``: a value of an earlier answer of the same session and clone, by ``key``;
-* ``pool``: a row of a table of staging's data; ``name`` is ``POOL.COLUMN`` and ``key`` the recorded entity's number;
+* ``pool``: a row of a table of staging's data, one for each clone (``values``); ``name`` is ``POOL.COLUMN``;
 * ``fresh``: made anew for each session and clone, the same wherever its ``key`` stands; ``name`` is its sort;
 * ``identity``: a column (``name``) of the account that the session and clone was given.
 """
@@ -73,6 +73,9 @@ class Fill(msgspec.Struct, frozen=True, omit_defaults=True):
     """The planned requests whose answers give the value, where ``source`` is ``link``."""
     layers: list[Layer] = []
     """From the value outwards; none: the value stands as it is."""
+    values: list[str] = []
+    """Of a ``pool``: what the second, third … clone sends here, as it is written; the first sends what stands in
+    ``wire``. A clone beyond them has no row, and its request is ``unresolved``."""
 
 
 class Take(msgspec.Struct, frozen=True, omit_defaults=True):
