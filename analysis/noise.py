@@ -46,8 +46,8 @@ class RunNoise:
         return math.sqrt(2) * self.of_run(p)
 
 
-def learn_noise(runs: Sequence[Run], slice_s: float, quantiles: Sequence[float], alpha: float) -> RunNoise:
-    """The noise that ``runs`` of one build show.
+def count_repeats(runs: Sequence[Run], slice_s: float) -> list[Tally]:
+    """Runs of one build, counted over the judged part of each.
 
     Raises:
         ArtefactError: they are fewer than three, too short, or not of one plan, scale, speed and mode.
@@ -68,11 +68,11 @@ def learn_noise(runs: Sequence[Run], slice_s: float, quantiles: Sequence[float],
                 f"{run.folder}: is of another plan, scale, speed or mode than {runs[0].folder}. "
                 "A/A runs replay one plan at one scale against one build."
             )
-    return noise_of([tally(run, _window(run, slice_s)) for run in runs], quantiles, alpha)
+    return [tally(run, _window(run, slice_s)) for run in runs]
 
 
 def noise_of(tallies: Sequence[Tally], quantiles: Sequence[float], alpha: float) -> RunNoise:
-    """The noise between counted runs; see ``learn_noise``."""
+    """The noise between counted runs of one build; see ``count_repeats``."""
     by_quantile: dict[float, float] = {}
     shared = set.intersection(*(set(run.routes) for run in tallies))
     for p in quantiles:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.calibration import check_calibration, read_calibration
 from analysis.claims import gated_routes
 from analysis.compare import QUANTILES, Comparison, compare
 from analysis.evidence import Evidence, evidence
 from analysis.gate_file import Gate, GateFileError, check_routes
 from analysis.judge import judge
-from analysis.noise import RunNoise, learn_noise
+from analysis.noise import RunNoise
 from analysis.reference import check_reference, usual_misses
 from analysis.report.json_ import to_json
 from analysis.report.junit import to_junit
@@ -36,14 +36,14 @@ def rehearse(
     gate: Gate,
     where: str = "the gate",
     reference: Path | None = None,
-    repeats: Sequence[Path] = (),
+    calibration: Path | None = None,
 ) -> Rehearsal:
     """Compare and judge two run folders.
 
     Args:
         where: the gate's name in messages.
         reference: a run of the last good build with the candidate's plan and scale.
-        repeats: A/A runs, at least three of one build, that measure run-to-run noise; () assumes it.
+        calibration: what A/A runs of the candidate's plan and scale measured of run-to-run noise; None assumes it.
 
     Raises:
         ArtefactError: a run cannot be read, or two of them cannot be compared.
@@ -54,10 +54,11 @@ def rehearse(
     if baseline.resolve() == candidate.resolve():
         raise ArtefactError(f"{candidate}: cannot be judged by itself. Name the baseline and the candidate.")
     mine = read_run(candidate)
-    quantiles = sorted({*QUANTILES, *gate.quantiles, *(slo.quantile for slo in gate.slos)})
     noise = RunNoise(gate.assumed_run_noise)
-    if repeats:
-        noise = learn_noise([read_run(path) for path in repeats], gate.slice_s, quantiles, gate.alpha)
+    if calibration is not None:
+        measured = read_calibration(calibration)
+        check_calibration(measured, calibration, mine)
+        noise = measured.run_noise
     calibrating: Comparison | None = None
     usual: dict[str, float] = {}
     if reference is not None:

@@ -31,9 +31,9 @@ _CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if ch
 def render(verdict: Verdict) -> RenderableType:
     """Everything that a person at a terminal needs; printing it is the command's business."""
     word = Text.assemble((f" {WORD_MARKS[verdict.verdict]} {verdict.verdict} ", _STYLES[verdict.verdict]))
-    parts: list[RenderableType] = [word + _text(f"  {verdict.headline}"), Text()]
+    parts: list[RenderableType] = [word + plain(f"  {verdict.headline}"), Text()]
     if len(verdict.reasons) > 1:
-        parts += [_text(f"  • {reason}") for reason in verdict.reasons[:REASONS]]
+        parts += [plain(f"  • {reason}") for reason in verdict.reasons[:REASONS]]
         if len(verdict.reasons) > REASONS:
             parts.append(Text(f"  • {len(verdict.reasons) - REASONS} more in the report"))
         parts.append(Text())
@@ -41,11 +41,11 @@ def render(verdict: Verdict) -> RenderableType:
         parts += [_Claims(verdict), Text()]
     for check in verdict.checks:
         if check.state != "ok":
-            parts.append(Text.assemble((f"{check.state}: ", "bold"), _text(f"{check.name}: {check.sentence}")))
-    parts += [_text(sentence, style="dim") for sentence in verdict.assumptions]
+            parts.append(Text.assemble((f"{check.state}: ", "bold"), plain(f"{check.name}: {check.sentence}")))
+    parts += [plain(sentence, style="dim") for sentence in verdict.assumptions]
     if verdict.watch:
         watched = [f"{item.route} {quantile(item.quantile or 0)} {signed(item.change)}" for item in verdict.watch[:5]]
-        parts.append(_text(f"Watch (not gated): {', '.join(watched)}"))
+        parts.append(plain(f"Watch (not gated): {', '.join(watched)}"))
     return Group(*parts)
 
 
@@ -74,7 +74,7 @@ class _Claims:
                 "n": f"{claim.n:,}",
             }
             mark = Text(MARKS[claim.state], style=_STATE_STYLES[claim.state])
-            table.add_row(mark, _text(claim.route), _text(what(claim)), *(cells[name] for name in columns))
+            table.add_row(mark, plain(claim.route), plain(what(claim)), *(cells[name] for name in columns))
         yield table
         if len(self._claims) > ROWS:
             yield Text(f"… {len(self._claims) - ROWS} more in the report")
@@ -91,7 +91,7 @@ def render_comparison(evidence: Evidence) -> RenderableType:
         errors = f"{percent(failed.baseline)} → {percent(failed.candidate)}" if failed else ""
         cells: list[QuantileCell | None] = [cell for cell in row.quantiles if cell.is_enough] or [None]
         for place, cell in enumerate(cells):
-            first: list[RenderableType] = [_text(row.route), f"{row.candidate_n:,}"] if place == 0 else [Text(), ""]
+            first: list[RenderableType] = [plain(row.route), f"{row.candidate_n:,}"] if place == 0 else [Text(), ""]
             numbers = [""] * 5
             if cell:
                 numbers = [
@@ -105,6 +105,6 @@ def render_comparison(evidence: Evidence) -> RenderableType:
     return table
 
 
-def _text(text: str, style: str = "") -> Text:
+def plain(text: str, style: str = "") -> Text:
     """Text from traffic as it is: no markup, and nothing that steers a terminal (C0, C1)."""
     return Text(text.translate(_CONTROLS), style)

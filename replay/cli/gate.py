@@ -27,7 +27,7 @@ Examples:
 
   replay gate friday build-417 --gate gate.toml -o reports/build-417 --json | jq .headline
 
-  replay gate friday build-417 --reference build-416 -o reports/build-417
+  replay gate friday build-417 --reference build-416 --calibration staging-noise -o reports/build-417
 
   replay gate friday --init -o gate.toml
 """
@@ -53,12 +53,10 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(metavar="RUN", help="A run of the last good build, of the same plan and scale."),
         ] = None,
-        repeats: Annotated[
-            list[str] | None,
+        calibration: Annotated[
+            str | None,
             typer.Option(
-                "--aa",
-                metavar="RUN",
-                help="Runs of one build, three or more, that measure run-to-run noise; repeat the option.",
+                metavar="DIR", help="Run-to-run noise as 'replay calibrate' measured it; else 3 % is assumed."
             ),
         ] = None,
         init: Annotated[
@@ -76,7 +74,7 @@ def register(app: typer.Typer) -> None:
             named(baseline, "runs"),
             named(candidate, "runs"),
             named(reference, "runs") if reference else None,
-            [named(name, "runs") for name in repeats or []],
+            named(calibration, "runs") if calibration else None,
         )
         return _judge(runs, output, gate_file, as_json=as_json)
 
@@ -86,7 +84,7 @@ class _Runs:
     baseline: Path
     candidate: Path
     reference: Path | None
-    repeats: list[Path]
+    calibration: Path | None
 
 
 def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) -> int:
@@ -99,7 +97,7 @@ def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) 
         raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
     try:
         gate, where = _gate(gate_file)
-        rehearsal = rehearse(runs.baseline, runs.candidate, gate, where, runs.reference, runs.repeats)
+        rehearsal = rehearse(runs.baseline, runs.candidate, gate, where, runs.reference, runs.calibration)
         files = reports(rehearsal)
     except GateFileError as error:
         raise ReplayError(str(error)) from None

@@ -15,6 +15,7 @@ from replay import __version__
 from replay.cli import (
     audit,
     baseline,
+    calibrate,
     capture,
     cat,
     compare,
@@ -45,6 +46,7 @@ VERBS = (
     baseline.register,
     plan.register,
     run.register,
+    calibrate.register,
     compare.register,
     gate.register,
     purge.register,

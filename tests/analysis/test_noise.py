@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.gate_file import Gate, Margins
-from analysis.noise import RunNoise, learn_noise, noise_of
-from analysis.rehearsal import rehearse
+from analysis.noise import RunNoise, count_repeats, noise_of
 from analysis.samples import ArtefactError, Run, read_run
 from analysis.tally import Tally, Window, tally
-from analysis.verdict import Word
 from tests.runs import shop, write_run
 
 
@@ -57,30 +54,16 @@ def test_few_runs_count_for_less_by_students_t() -> None:
 
 def test_two_runs_measure_nothing(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"2 A/A runs cannot measure run-to-run noise\. Name at least 3"):
-        learn_noise(repeats(tmp_path, 2, 0.0), 2.0, [0.5], 0.05)
+        count_repeats(repeats(tmp_path, 2, 0.0), 2.0)
 
 
 def test_runs_of_two_scales_are_no_repeats(tmp_path: Path) -> None:
     runs = repeats(tmp_path / "a", 2, 0.0) + repeats(tmp_path / "b", 1, 0.0, scale=2.0)
 
     with pytest.raises(ArtefactError, match="is of another plan, scale, speed or mode than"):
-        learn_noise(runs, 2.0, [0.5], 0.05)
+        count_repeats(runs, 2.0)
 
 
 def test_a_broken_off_run_is_no_repeat(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="is too short or did not complete, so it is no A/A run"):
-        learn_noise(repeats(tmp_path, 3, 0.0, ended="breaker"), 2.0, [0.5], 0.05)
-
-
-def test_a_gate_with_repeats_says_that_it_measured(tmp_path: Path) -> None:
-    runs = [run.folder for run in repeats(tmp_path, 6, 0.01)]
-    baseline = write_run(tmp_path / "friday", shop(1), kind="production")
-    candidate = write_run(tmp_path / "build", shop(2))
-    gate = Gate(slice_s=2.0, min_slices=30, margins=Margins(relative=0.35))
-
-    found = rehearse(baseline, candidate, gate, repeats=runs).verdict
-
-    assert found.verdict is Word.READY
-    assert found.noise_runs == 6
-    assert "measured by 6 A/A runs, is included" in found.headline
-    assert "assumed" not in found.headline + " ".join(found.assumptions)
+        count_repeats(repeats(tmp_path, 3, 0.0, ended="breaker"), 2.0)
