@@ -28,7 +28,7 @@ OUTCOMES = (
 )
 """What became of a request. ``miss``: answered, with another status class than recorded; ``broken``: reset, protocol
 or TLS; ``ceiling``: no slot among the requests in flight; ``unresolved``: a value of an earlier answer was missing;
-``refused``: by our own interlock; ``stopped``: by the run's end, nobody's fault."""
+``refused``: by our own interlock, or a failing hooks file; ``stopped``: by the run's end, nobody's fault."""
 OK, MISS, SERVER, TIMEOUT, CONNECT, BROKEN, CEILING, UNRESOLVED, REFUSED, STOPPED = range(len(OUTCOMES))
 ERRORS = (SERVER, TIMEOUT, CONNECT, BROKEN, CEILING)
 """The target's errors."""
@@ -43,6 +43,7 @@ _OF_ERROR = {
     "ceiling": CEILING,
     "unresolved": UNRESOLVED,
     "refused": REFUSED,
+    "hook": REFUSED,
     "stopped": STOPPED,
     "client": STOPPED,  # in a baseline: the person went away
 }

@@ -92,6 +92,10 @@ class RunManifest(msgspec.Struct, frozen=True):
     preflight: str = "passed"
     """``passed``, ``overridden``, ``skipped``."""
     via_proxy: bool = False
+    hooks: str = ""
+    """SHA-256 of the hooks file that could change requests; '' where there was none."""
+    hook_failures: dict[str, int] = {}
+    """How often the hooks file failed, by place and kind: ``sign.py:12 KeyError``."""
     ticks: list[Tick] = []
 
 

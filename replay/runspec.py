@@ -38,6 +38,13 @@ class Stage(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class HooksFile(msgspec.Struct, frozen=True):
+    """A file of ``--hooks``, and what it held when the run was ordered."""
+
+    path: str
+    sha256: str
+
+
 class PlanState(msgspec.Struct, frozen=True):
     """A plan's requests file as it was when its hash was checked."""
 
@@ -87,6 +94,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     ca: str = ""
     breaker: Breaker | None = Breaker()
     profile: list[Stage] = []
+    hooks: HooksFile | None = None
 
 
 def write_spec(folder: Path, spec: RunSpec) -> Path:

@@ -55,8 +55,9 @@ SCHEMA = pa.schema(
     ]
 )
 
-ERRORS = ("", "timeout", "connect", "reset", "protocol", "tls", "unresolved", "stopped", "refused", "ceiling")
-"""The classes of ``error``. ``stopped`` is nobody's fault; ``refused`` was never sent (interlock)."""
+ERRORS = ("", "timeout", "connect", "reset", "protocol", "tls", "unresolved", "stopped", "refused", "ceiling", "hook")
+"""The classes of ``error``. ``stopped`` is nobody's fault; ``refused`` (interlock) and ``hook`` (a hooks
+file failed) were never sent."""
 
 STREAM_SUFFIX = ".arrow"
 TABLE_SUFFIX = ".parquet"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,17 +15,18 @@ from loadtests.engine.conductor import Conductor
 from loadtests.engine.control import (
     Finished,
     LineReader,
+    Outbox,
     Progress,
     Ready,
-    Report,
     SetLanes,
     Start,
     Stop,
     commands,
-    line,
 )
 from loadtests.engine.counts import RouteCounts, count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
+from loadtests.engine.hooked import Hooked
+from loadtests.engine.hooks_file import HooksFunctions, begun
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, max_shift_ns, share
 from loadtests.engine.pool import Limits, Pool, tls_context
@@ -39,50 +41,18 @@ from replay.plan.store import Plan, open_plan, state_of
 from replay.runspec import RunSpec, read_spec
 from replay.safety import Interlock, TargetURL
 
-_MAX_UNREAD = 1 << 20
 _OWN_FILES = 64
 """What the engine opens beside connections that are kept: the plan, samples, pipes, second attempts."""
 _SWITCH_S = 0.0002
 """How long the writing thread may keep the event loop from running; Python's own 5 ms would be seen as lag."""
 
 
-class Outbox:
-    """Reports on their way to the worker; a worker that does not read never blocks the engine."""
-
-    def __init__(self, fd: int) -> None:
-        os.set_blocking(fd, False)
-        self._fd = fd
-        self._rest = b""
-
-    @property
-    def clogged(self) -> bool:
-        """Whether the worker has not read for long."""
-        return len(self._rest) > _MAX_UNREAD
-
-    def put(self, report: Report) -> None:
-        """Send as much as the pipe takes."""
-        self._rest += line(report)
-        self._push()
-
-    def finish(self) -> None:
-        """Send the rest, waiting for the worker as long as it lives."""
-        os.set_blocking(self._fd, True)
-        self._push()
-
-    def _push(self) -> None:
-        try:
-            while self._rest:
-                self._rest = self._rest[os.write(self._fd, self._rest) :]
-        except BlockingIOError:
-            return
-        except OSError:  # the worker is gone; the end of our input says so too
-            self._rest = b""
-
-
 class Engine:
     """Joins the engine's parts to each other, to the run's folder and to the worker's pipes."""
 
-    def __init__(self, spec: RunSpec, plan: Plan, worker: int, targets: list[TargetURL]) -> None:
+    def __init__(
+        self, spec: RunSpec, plan: Plan, worker: int, targets: list[TargetURL], hooks: HooksFunctions | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._worker = worker
         self._outbox = Outbox(sys.stdout.fileno())
@@ -104,6 +74,7 @@ class Engine:
         )
         values = header_values(spec.headers, os.environ)
         stamps = [Stamp(target.authority, spec.run_id, values) for target in targets]
+        self._hooked = Hooked(hooks, stamps, reader.methods.names, reader.routes.names) if hooks is not None else None
         limits = Limits(
             connections=connections(spec, open_files()),
             connect_timeout_ns=min(spec.connect_timeout_ns, spec.timeout_ns),
@@ -123,6 +94,7 @@ class Engine:
                 reader.methods.names,
                 lambda reason: self._conductor.stop("worker lost", reason),
                 first_number=(worker << 40) | (number << 32),
+                answered=self._hooked.answered if self._hooked is not None and self._hooked.functions.after else None,
             )
             for number, (target, pinned) in enumerate(zip(targets, spec.targets, strict=True))
         ]
@@ -132,7 +104,14 @@ class Engine:
         feed = _feed(
             spec, reader, lanes, None if spec.profile else ordered, max_shift_ns(schedule_ns), self._conductor.put
         )
-        self._conductor.connect(feed, Pacer(self._loop, self._conductor.step), pools, stamps, self._recorder)
+        self._conductor.connect(
+            feed,
+            Pacer(self._loop, self._conductor.step),
+            pools,
+            stamps,
+            self._recorder,
+            self._hooked.outgoing if self._hooked is not None else None,
+        )
 
     async def play(self) -> Finished:
         """Do as the worker says, to the end."""
@@ -154,6 +133,7 @@ class Engine:
                 planned=self._conductor.planned,
                 samples=self._recorder.samples,
                 lost=self._recorder.lost,
+                hook_failures=self._hooked.failures if self._hooked is not None else {},
             )
         )
         self._journal.close()
@@ -225,7 +205,17 @@ def open_files() -> int:
     return wanted
 
 
-async def _run(spec: RunSpec, worker: int) -> int:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What an engine needs, checked against the spec."""
+
+    spec: RunSpec
+    plan: Plan
+    targets: list[TargetURL]
+    hooks: HooksFunctions | None
+
+
+def _check(spec: RunSpec, worker: int) -> _Checked:
     if not 0 <= worker < spec.workers:
         raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
     plan = open_plan(Path(spec.plan))
@@ -233,8 +223,23 @@ async def _run(spec: RunSpec, worker: int) -> int:
         raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
     interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
     targets = [interlock.confirm(target) for target in spec.targets]
-    result = await Engine(spec, plan, worker, targets).play()
+    return _Checked(spec, plan, targets, begun(spec, interlock, targets, worker))
+
+
+async def _run(checked: _Checked, worker: int) -> int:
+    result = await Engine(checked.spec, checked.plan, worker, checked.targets, checked.hooks).play()
     return EXIT_OK if result.ended == "complete" else EXIT_INCOMPLETE
+
+
+def _say_why(spec: RunSpec, worker: int, error: ReplayError) -> None:
+    """Leave the reason why this engine does not begin where ``replay run`` looks for it."""
+    end = EngineEnd(worker, "worker lost", str(error), at_ns=0, planned=0, samples=0, lost=0)
+    try:
+        descriptor = create_private(journal_path(Path(spec.out), worker))
+    except OSError:
+        return  # it is on standard error too
+    with os.fdopen(descriptor, "wb") as journal:
+        journal.write(msgspec.json.encode(end) + b"\n")
 
 
 def main() -> int:
@@ -243,7 +248,13 @@ def main() -> int:
 
     sys.setswitchinterval(_SWITCH_S)
     try:
-        return uvloop.run(_run(read_spec(Path(sys.argv[1])), int(sys.argv[2])))
+        spec, worker = read_spec(Path(sys.argv[1])), int(sys.argv[2])
+        try:
+            checked = _check(spec, worker)
+        except ReplayError as error:
+            _say_why(spec, worker, error)
+            raise
+        return uvloop.run(_run(checked, worker))
     except ReplayError as error:
         sys.stderr.write(f"engine: {error}\n")
         return error.exit_code

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from loadtests.hooks import Request
 
 
 class Row(NamedTuple):
@@ -51,6 +54,7 @@ class Call:
         "intended",
         "lane",
         "ready",
+        "request",
         "reused",
         "row",
         "sent",
@@ -74,5 +78,7 @@ class Call:
         self.reused = False
         self.fresh = False
         """Must go out on a connection of its own: it is a retry."""
+        self.request: Request
+        """As a hooks file saw it; set only where there is one."""
         self.waiters: list[Call] | None = None
         """Calls of the session that wait for this one's end."""

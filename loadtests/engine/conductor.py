@@ -27,6 +27,10 @@ _MAX_OPEN = 250_000
 """Calls that may wait for others at a time, about 200 MB of them; a target so far behind gets no more of them."""
 
 
+type Outgoing = Callable[[Call], str]
+"""Makes the last changes to a call that is about to be sent; '' or the error of its sample where it must not be."""
+
+
 class Conductor:
     """Plays a plan. All times are those of the run clock, except where a name says ``monotonic``."""
 
@@ -66,9 +70,16 @@ class Conductor:
         self.ended_at_ns = 0
 
     def connect(
-        self, feed: Feed, pacer: Pacer, pools: Sequence[Pool], stamps: Sequence[Stamp], recorder: Recorder
+        self,
+        feed: Feed,
+        pacer: Pacer,
+        pools: Sequence[Pool],
+        stamps: Sequence[Stamp],
+        recorder: Recorder,
+        outgoing: Outgoing | None = None,
     ) -> None:
         """Join the parts that need to know the conductor."""
+        self._outgoing = outgoing
         self._feed = feed
         self._pacer = pacer
         self._pools = pools
@@ -188,7 +199,12 @@ class Conductor:
             self._finish(call, 0, "refused", now, 0)
         elif self._in_flight >= self._max_in_flight:
             self._finish(call, 0, "ceiling", now, 0)
+        elif self._outgoing is not None and (error := self._outgoing(call)):
+            call.ready = self.clock()
+            self._finish(call, 0, error, call.ready, 0)
         else:
+            if self._outgoing is not None:
+                call.ready = self.clock()  # what it took is our own lateness
             self._in_flight += 1
             self._seconds.sent += 1
             self._pools[call.row.target].send(call)

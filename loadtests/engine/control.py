@@ -11,6 +11,7 @@ from replay.runs import Tick
 
 SILENCE_NS = 3_000_000_000
 """An engine that heard no word from its worker for this long stops by itself."""
+_MAX_UNREAD = 1 << 20
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
@@ -85,3 +86,36 @@ class LineReader:
             self._rest += piece
         *whole, self._rest = self._rest.split(b"\n")
         return whole
+
+
+class Outbox:
+    """Reports on their way to the worker; a worker that does not read never blocks the engine."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._rest = b""
+
+    @property
+    def clogged(self) -> bool:
+        """Whether the worker has not read for long."""
+        return len(self._rest) > _MAX_UNREAD
+
+    def put(self, report: Report) -> None:
+        """Send as much as the pipe takes."""
+        self._rest += line(report)
+        self._push()
+
+    def finish(self) -> None:
+        """Send the rest, waiting for the worker as long as it lives."""
+        os.set_blocking(self._fd, True)
+        self._push()
+
+    def _push(self) -> None:
+        try:
+            while self._rest:
+                self._rest = self._rest[os.write(self._fd, self._rest) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the worker is gone; the end of our input says so too
+            self._rest = b""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from loadtests.engine.answers import Answered, KeepingConnection
 from loadtests.engine.calls import Call
 from loadtests.engine.connections import Connection
 
@@ -54,6 +55,7 @@ class Pool:
         methods: list[str],
         exhausted: Callable[[str], None],
         first_number: int = 0,
+        answered: Answered | None = None,
     ) -> None:
         self._loop = loop
         self._address = address
@@ -63,6 +65,7 @@ class Pool:
         self._limits = limits
         self._methods = methods
         self._number = first_number
+        self._answered = answered
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
@@ -154,7 +157,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._limits.connect_timeout_ns / 1e9):
                 _, connection = await self._loop.create_connection(
-                    lambda: Connection(self, number),
+                    lambda: self._connection(number),
                     self._address,
                     self._port,
                     ssl=self._tls,
@@ -176,6 +179,11 @@ class Pool:
         else:
             self._idle.append(connection)
             self.done(call, 0, "stopped", self.clock(), 0)
+
+    def _connection(self, number: int) -> Connection:
+        if self._answered is None:
+            return Connection(self, number)
+        return KeepingConnection(self, number, self._answered)
 
     def _not_connected(self, call: Call | None, error: str) -> None:
         if call is None and self._waiting:

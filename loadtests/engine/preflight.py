@@ -15,13 +15,15 @@ from pathlib import Path
 import msgspec
 
 from loadtests.engine.calls import Call, Lane, Row
+from loadtests.engine.hooked import Hooked
+from loadtests.engine.hooks_file import HooksFunctions, begun
 from loadtests.engine.pool import Limits, Pool, tls_context
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError
-from replay.plan.store import open_plan
+from replay.plan.store import Plan, open_plan
 from replay.runspec import SECOND_NS, Probed, Probes, RunSpec, read_spec
-from replay.safety import Interlock
+from replay.safety import Interlock, TargetURL
 
 _INTERVAL_S = 0.1
 _TIMEOUT_NS = 10 * SECOND_NS
@@ -30,14 +32,20 @@ _TIMEOUT_NS = 10 * SECOND_NS
 class Prober:
     """Sends one request after the other, at most ten a second."""
 
-    def __init__(self, spec: RunSpec, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        plan: Plan,
+        targets: list[TargetURL],
+        hooks: HooksFunctions | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._loop = loop
-        plan = open_plan(Path(spec.plan))
-        interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
-        targets = [interlock.confirm(target) for target in spec.targets]
         self.reader = RowReader(plan, {target.host: n for n, target in enumerate(targets)}, frozenset())
         values = header_values(spec.headers, os.environ)
         self._stamps = [Stamp(target.authority, f"{spec.run_id}-preflight", values) for target in targets]
+        methods, routes = self.reader.methods.names, self.reader.routes.names
+        self._hooked = Hooked(hooks, self._stamps, methods, routes) if hooks is not None else None
         limits = Limits(
             4, min(spec.connect_timeout_ns, 5 * SECOND_NS), _TIMEOUT_NS, min(spec.timeout_ns, _TIMEOUT_NS)
         )
@@ -53,6 +61,7 @@ class Prober:
                 self._done,
                 self.reader.methods.names,
                 lambda _: None,
+                answered=self._hooked.answered if self._hooked is not None else None,
             )
             for target, pinned in zip(targets, spec.targets, strict=True)
         ]
@@ -66,6 +75,8 @@ class Prober:
             return Probed(route, row.expected, 0, "refused")
         self._answer = self._loop.create_future()
         call = Call(row, Lane(0, 0, 0), 0, number, wire)
+        if self._hooked is not None and (error := self._hooked.outgoing(call)):
+            return Probed(route, row.expected, 0, error)
         call.ready = time.monotonic_ns()
         self._pools[row.target].send(call)
         while not self._answer.done():
@@ -92,8 +103,10 @@ def picked(reader: RowReader, requests: set[int]) -> Iterator[Row]:
             yield from (row for row in reader.rows(batch) if row.request in requests)
 
 
-async def _run(spec: RunSpec, probes: Probes) -> None:
-    prober = Prober(spec, asyncio.get_running_loop())
+async def _run(
+    spec: RunSpec, plan: Plan, targets: list[TargetURL], hooks: HooksFunctions | None, probes: Probes
+) -> None:
+    prober = Prober(spec, plan, targets, hooks, asyncio.get_running_loop())
     for number, row in enumerate(picked(prober.reader, set(probes.requests)), 1):
         started = time.monotonic()
         probed = await prober.probe(row, number)
@@ -109,7 +122,12 @@ def main() -> int:
 
     try:
         probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
-        uvloop.run(_run(read_spec(Path(sys.argv[1])), probes))
+        spec = read_spec(Path(sys.argv[1]))
+        plan = open_plan(Path(spec.plan))
+        interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
+        targets = [interlock.confirm(target) for target in spec.targets]
+        hooks = begun(spec, interlock, targets, worker=0)
+        uvloop.run(_run(spec, plan, targets, hooks, probes))
     except ReplayError as error:
         sys.stderr.write(f"preflight: {error}\n")
         return error.exit_code

@@ -77,12 +77,14 @@ class Stamp:
     run_id: str
     headers: Mapping[str, str] = field(repr=False)
     _block: bytes = field(init=False, repr=False)
+    _seal: bytes = field(init=False, repr=False)
     _checked: tuple[bytes, str] = field(default=(b"", ""), init=False, repr=False)
     _replaced: re.Pattern[bytes] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        lines = [f"Host: {self.authority}", *(f"{name}: {value}" for name, value in self.headers.items())]
-        self._block = "".join(f"{line}\r\n" for line in lines).encode() + f"{MARK_HEADER}: {self.run_id}-".encode()
+        host, mark = f"Host: {self.authority}\r\n".encode(), f"{MARK_HEADER}: {self.run_id}-".encode()
+        self._seal = host + mark
+        self._block = host + "".join(f"{name}: {value}\r\n" for name, value in self.headers.items()).encode() + mark
         names = b"|".join(re.escape(name.encode()) for name in self.headers)
         self._replaced = re.compile(rb"(?i)\r\n(?:" + names + rb"):[^\r]*(?=\r\n)") if names else None
 
@@ -98,3 +100,10 @@ class Stamp:
             rest = self._replaced.sub(b"", head + b"\r\n") + b"\r\n" + body if blank else planned[end - 2 :]
             return b"%b%b%d%b" % (planned[:end], self._block, trace, rest)
         return b"%b%b%d\r\n%b" % (planned[:end], self._block, trace, planned[end:])
+
+    def sealed(self, planned: bytes, method: str, trace: int) -> bytes:
+        """As ``wire``, without the headers of the run: for what a hooks file has changed after they went in."""
+        if not is_one_request(planned, method):
+            return b""
+        end = planned.index(b"\r\n") + 2
+        return b"%b%b%d\r\n%b" % (planned[:end], self._seal, trace, planned[end:])

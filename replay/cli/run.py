@@ -13,6 +13,7 @@ from replay.cli.run_options import (
     Connections,
     Duration,
     Headers,
+    Hooks,
     Insecure,
     MaxInFlight,
     Mode,
@@ -53,6 +54,7 @@ def register(app: typer.Typer) -> None:
         breaker: BreakerOption = "50%/10s",
         ca: Certificates = "",
         insecure: Insecure = False,
+        hooks: Hooks = "",
         preflight: Preflight = True,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     ) -> int:
@@ -92,6 +94,7 @@ def register(app: typer.Typer) -> None:
             breaker=breaker,
             ca=ca,
             insecure=insecure,
+            hooks=hooks,
             preflight=preflight,
             locust=context.args,
         )
@@ -106,6 +109,8 @@ def register(app: typer.Typer) -> None:
             f"{done.folder}: {done.manifest.requests:,} samples of {done.manifest.planned:,} planned requests, "
             f"{done.manifest.ended}"
         )
+        for place, times in done.manifest.hook_failures.items():
+            progress(f"The hooks file failed {times:,} times at {place}.")
         if done.manifest.ended == "complete":
             return EXIT_OK
         progress(f"The run did not complete: {done.manifest.ended_reason or done.manifest.ended}.")

@@ -36,5 +36,8 @@ BreakerOption = Annotated[
     typer.Option("--breaker", help="Stop when more than SHARE of the answers fail for SECONDS on end, or 'off'."),
 ]
 Certificates = Annotated[str, typer.Option("--ca", help="Certificates to trust beside none else (PEM file).")]
+Hooks = Annotated[
+    str, typer.Option(help="Python file that may change requests and see their answers (docs/hooks.md).")
+]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
 Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="First try three safe requests a route.")]

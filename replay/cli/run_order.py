@@ -6,6 +6,7 @@ import math
 import os
 import secrets
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from replay.artefacts import named
@@ -18,7 +19,7 @@ from replay.cli.values import duration_s, share
 from replay.errors import ReplayError
 from replay.plan.store import Plan, open_plan, verify
 from replay.runs import Target
-from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, PlanState, RunSpec
+from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
 
 MAX_USERS = 50_000
@@ -55,6 +56,7 @@ class RunOptions:
     breaker: str = "50%/10s"
     ca: str = ""
     insecure: bool = False
+    hooks: str = ""
     preflight: bool = True
     locust: list[str] = field(default_factory=list)
 
@@ -183,6 +185,7 @@ def _order(
         ca=str(Path(options.ca).resolve()) if options.ca else "",
         breaker=_breaker(options.breaker),
         profile=stages,
+        hooks=_hooks(options.hooks) if options.hooks else None,
     )
     name = options.output or f"{plan.folder.name.removesuffix('.plan')}-{spec.run_id}"
     folder = named(name, "runs")
@@ -222,6 +225,19 @@ def _headers(texts: list[str]) -> dict[str, str]:
             )
         headers[name] = variable
     return headers
+
+
+def _hooks(name: str) -> HooksFile:
+    path = Path(name).resolve()
+    try:
+        source = path.read_bytes()
+        compile(source, str(path), "exec")
+    except OSError as error:
+        raise ReplayError(f"--hooks {name}: cannot be read ({error.strerror}). Name a Python file.") from None
+    except (SyntaxError, ValueError) as error:
+        line = f"line {error.lineno}" if isinstance(error, SyntaxError) else "its bytes"
+        raise ReplayError(f"--hooks {name}: is no Python ({line}). Correct it.") from None
+    return HooksFile(str(path), sha256(source).hexdigest())
 
 
 def _breaker(text: str) -> Breaker | None:

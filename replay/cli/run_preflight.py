@@ -14,12 +14,14 @@ import msgspec
 from rich.table import Table
 
 from replay.cli.output import cell, stderr
-from replay.errors import IncompleteError, ReplayError
+from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.runs import Target
 from replay.runspec import Probed, Probes
 from replay.safety import parse_target
 
 ENOUGH = 0.9
+_SAYS = "preflight: "
+_REFUSALS = {error.exit_code: error for error in (ReplayError, InputError, RefusedError)}
 _CONNECT_S = 5.0
 
 
@@ -83,8 +85,11 @@ def probe(spec_path: Path, requests: list[int], environment: Mapping[str, str]) 
         capture_output=True,
         check=False,
     )
+    said = done.stderr.decode(errors="replace").strip()
+    if done.returncode in _REFUSALS and said.startswith(_SAYS):
+        raise _REFUSALS[done.returncode](said.removeprefix(_SAYS).splitlines()[0])
     if done.returncode:
-        raise IncompleteError(f"the preflight did not work ({done.stderr.decode(errors='replace').strip()[-200:]}).")
+        raise IncompleteError(f"the preflight did not work ({said[-200:]}).")
     return [msgspec.json.decode(line, type=Probed) for line in done.stdout.splitlines()]
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def perform(order: Order) -> Done:
 
 def _preflight(order: Order, spec_path: Path, environment: dict[str, str]) -> str:
     probes = order.survey.probes
+    if order.spec.hooks is not None and not (order.preflight and probes):
+        run_preflight.probe(spec_path, [], environment)  # a hooks file that cannot begin says so before Locust starts
     if not order.preflight:
         return "overridden"
     if not probes:
@@ -131,8 +134,18 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         ended_reason=seen.reason,
         ended_at_ns=at_ns,
         preflight=preflight,
+        hooks=spec.hooks.sha256 if spec.hooks is not None else "",
+        hook_failures=_summed(end.hook_failures for end in ends),
         ticks=[tick.tick for tick in seen.ticks],
     )
+
+
+def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in counts:
+        for name, number in one.items():
+            found[name] = found.get(name, 0) + number
+    return found
 
 
 def _longest_s(order: Order) -> float:

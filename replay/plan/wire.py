@@ -31,7 +31,8 @@ NOT_SENT = frozenset(
     }
 )
 
-_BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
+BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
+"""Methods that say the length of their body though it is empty (RFC 9110 §8.6)."""
 
 MAX_FILLER_BYTES = 8 << 20
 """An opaque body is replayed as filler of its length, up to this."""
@@ -69,7 +70,7 @@ def serialise(request: Request, rewrite: Rewrite) -> bytes:
     ]
     lines += [f"{name}: {value}" for name, value in rewrite.set_headers.items()]
     body = body_bytes(moved.body(request.body) if isinstance(request.body, str) else request.body)
-    if body or request.method in _BODY_EXPECTED:
+    if body or request.method in BODY_EXPECTED:
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join(line.replace("\r", "").replace("\n", "") for line in lines)
     return head.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body

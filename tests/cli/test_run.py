@@ -309,6 +309,19 @@ def test_data_that_staging_lacks_stops_the_run_with_the_cures(folder: Path) -> N
     assert sorted(path.name for path in folder.iterdir()) == ["p"]
 
 
+def test_hooks_that_cannot_begin_end_the_run_before_locust_starts(folder: Path) -> None:
+    write_plan(folder / "p", steady(1))
+    (folder / "sign.py").write_text("def start(run):\n    raise KeyError('canary')\n")
+    with serving() as server:
+        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT, "--hooks", "sign.py", "--no-preflight")
+
+    assert ended.code == EXIT_USAGE
+    assert "start() failed at sign.py:2 (KeyError)" in ended.err.splitlines()[-1]
+    assert "canary" not in ended.err
+    assert not server.arrivals
+    assert sorted(path.name for path in folder.iterdir()) == ["p", "sign.py"]
+
+
 def test_a_forbidden_target_gets_not_one_packet(folder: Path) -> None:
     with serving() as production:
         origin = Origin(host="127.0.0.1", port=production.port, addresses=["127.0.0.1"])
@@ -413,6 +426,8 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"locust": ["-lHhttp://production"]}, "apart"),
         ({"locust": ["another"]}, "one plan"),
         ({"scale": 1e4}, "--scale"),
+        ({"hooks": "nothing.py"}, "--hooks nothing.py: cannot be read"),
+        ({"hooks": "/dev/null/x"}, "--hooks"),
     ],
 )
 def test_wrong_usage_is_one_line(tmp_path: Path, options: dict[str, Any], message: str) -> None:
