@@ -1,4 +1,4 @@
-"""The launcher of a capture: starts the sanitiser, then the proxy; watches both; ends both.
+"""The launcher: starts a process that takes what passes (the sanitiser, or the learner), then the proxy; ends both.
 
 The sanitiser is up and has passed its self-test before the port opens. Both run in sessions of their own, so that a
 terminal's interrupt reaches the launcher alone, and both end by themselves when it is gone: the addon sees the end of
@@ -23,8 +23,7 @@ from pathlib import Path
 import msgspec
 
 from replay.capture.proxy import ProxySettings, command, environment
-from replay.capture.wire import CONFDIR_PREFIX, Counters, Failed, Fault, Opened, Ready, Stopped, Word, words
-from replay.capture.worker import Settings
+from replay.capture.wire import CONFDIR_PREFIX, Counters, Done, Failed, Fault, Opened, Ready, Stopped, Word, words
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
 
 START_PATIENCE_S = 60.0
@@ -34,27 +33,39 @@ _TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """The process behind the proxy."""
+
+    module: str
+    settings: msgspec.Struct
+    name: str = "sanitiser"
+    doing: str = "capturing"
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a capture ended."""
 
     counters: Counters
     """The addon's last word."""
-    sanitiser_died: str
+    worker_died: str
     """'' or the reason."""
     proxy_died: bool
     gate_stopped: bool
     """The write gate withheld too many exchanges, and the rest was not captured."""
+    counts: dict[str, int]
+    """What the worker said that it made."""
 
 
 class Launch:
     """One capture under way. Use ``run``."""
 
     def __init__(
-        self, proxy: ProxySettings, settings: Settings, tell: Callable[[str], None], key_fd: int | None
+        self, proxy: ProxySettings, worker: Worker, tell: Callable[[str], None], key_fd: int | None = None
     ) -> None:
         self._proxy_settings = proxy
-        self._settings = settings
-        self._tell = tell
+        self._worker = worker
+        self._say = tell
         self._key_fd = key_fd
         self._selector = selectors.DefaultSelector()
         self._held = {"control": b"", "worker": b""}
@@ -64,6 +75,7 @@ class Launch:
         self._port = 0
         self._failed = ""
         self._gate_stopped = False
+        self._counts: dict[str, int] = {}
         self._exit_code = 0
         self._stops = 0
 
@@ -92,7 +104,11 @@ class Launch:
             self._stop_proxy(control, proxy)
             self._await_worker(worker)
         return Ending(
-            self._counters, self._failed, proxy_died=not self._counters.final, gate_stopped=self._gate_stopped
+            self._counters,
+            self._failed,
+            proxy_died=not self._counters.final,
+            gate_stopped=self._gate_stopped,
+            counts=self._counts,
         )
 
     # -- starting --------------------------------------------------------------------------------------------------
@@ -101,7 +117,7 @@ class Launch:
     def _start_worker(self, reading: int) -> Iterator[subprocess.Popen[bytes]]:
         fds = [reading] if self._key_fd is None else [reading, self._key_fd]
         worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "replay.capture.worker", str(reading)],
+            [sys.executable, "-P", "-m", self._worker.module, str(reading)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -113,7 +129,7 @@ class Launch:
             if not worker.stdin or not worker.stdout:
                 raise AssertionError
             with suppress(BrokenPipeError):
-                worker.stdin.write(msgspec.json.encode(self._settings))
+                worker.stdin.write(msgspec.json.encode(self._worker.settings))
                 worker.stdin.close()
             self._selector.register(worker.stdout, selectors.EVENT_READ, "worker")
             yield worker
@@ -127,7 +143,7 @@ class Launch:
             self._check_stop()
             if self._failed or worker.poll() is not None or time.monotonic() > until:
                 self._turn(0)
-                raise _error(self._exit_code)(self._failed or "the sanitiser did not start. Try again.")
+                raise _error(self._exit_code)(self._failed or f"the {self._worker.name} did not start. Try again.")
 
     def _start_proxy(self, confdir: Path, writing: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
@@ -159,7 +175,11 @@ class Launch:
                 raise IncompleteError(
                     f"the proxy did not start ({why[:200]}). Check --listen, --upstream and --tls-cert."
                 )
-        self._tell(f"capturing: {self._proxy_settings.url(self._port)} → {self._proxy_settings.upstream}")
+        self._tell(f"{self._worker.doing}: {self._proxy_settings.url(self._port)} → {self._proxy_settings.upstream}")
+
+    def _tell(self, text: str) -> None:
+        with suppress(OSError):  # a terminal that went away must not end the capture
+            self._say(text)
 
     def _check_stop(self) -> None:
         if self._stops:
@@ -176,7 +196,7 @@ class Launch:
             self._turn(min(left, 1.0))
             if not warned and self._has_died(worker):
                 warned = True
-                self._tell(f"the sanitiser died ({self._failed}): traffic goes on, nothing more is captured.")
+                self._tell(f"the {self._worker.name} died ({self._failed}): traffic goes on, nothing more is taken.")
 
     def _stop_proxy(self, control: socket.socket, proxy: subprocess.Popen[bytes]) -> None:
         """Hang up, which ends the addon in order; insist where it does not, or where it is asked for again."""
@@ -242,6 +262,8 @@ class Launch:
                     f"the write gate withheld {withheld} exchanges within a minute: traffic goes on, nothing more is "
                     "captured. Look at them with another policy, and report this."
                 )
+            case Done(counts):
+                self._counts = counts
             case Failed(message, exit_code):
                 self._failed, self._exit_code = message, exit_code
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from replay.artefacts import versions, write_manifest
-from replay.capture.launch import Ending, Launch
+from replay.capture.launch import Ending, Launch, Worker
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin
 from replay.capture.placement import refuse_tracked
 from replay.capture.proxy import ProxySettings
@@ -68,10 +68,6 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
             captured stays, and the manifest says what was lost).
     """
 
-    def say(text: str) -> None:
-        with suppress(OSError):  # a terminal that went away must not end the capture
-            tell(text)
-
     origin = resolve(order.upstream)
     listen = parse_listen(order.listen)
     if order.folder.exists() or order.folder.is_symlink():
@@ -81,11 +77,10 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     if not policy.reviewed_by:
         raise RefusedError(f"policy {order.policy}: nobody has reviewed it. Read it and fill in 'reviewed_by'.")
     for path in (order.tls_cert, order.upstream_ca):
-        if path and not path.is_file():
-            raise ReplayError(f"{path}: no such file. Name a PEM file.")
+        check_pem(path)
     if order.recipient:
         seal_for(order.recipient)
-    listen = _bindable(listen)
+    listen = bindable(listen)
     try:
         order.folder.parent.mkdir(parents=True, exist_ok=True)
         order.folder.mkdir(mode=0o700)
@@ -103,13 +98,13 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
     proxy = ProxySettings(order.upstream, listen.host, listen.port, order.tls_cert, order.upstream_ca)
     key_fd = int(order.key.value) if order.key.mode == "fd" else None
     try:
-        ending = Launch(proxy, settings, say, key_fd).run(order.duration_s)
+        ending = Launch(proxy, Worker("replay.capture.worker", settings), tell, key_fd).run(order.duration_s)
     except BaseException:
         if not any(order.folder.glob("segment-*")):
             shutil.rmtree(order.folder, ignore_errors=True)
         raise
     manifest = CaptureReader(order.folder).manifest
-    if manifest.complete and not ending.sanitiser_died:
+    if manifest.complete and not ending.worker_died:
         return manifest
     raise IncompleteError(_account(order.folder, ending))
 
@@ -117,8 +112,8 @@ def capture(order: Order, tell: Callable[[str], None]) -> CaptureManifest:
 def _account(folder: Path, ending: Ending) -> str:
     """Put the losses of a capture that did not end in order into its manifest, and into one line."""
     reason, why = "not-closed", "it could not be closed in order (is the disk full?)"
-    if ending.sanitiser_died:
-        reason, why = "sanitiser-died", f"the sanitiser died ({ending.sanitiser_died})"
+    if ending.worker_died:
+        reason, why = "sanitiser-died", f"the sanitiser died ({ending.worker_died})"
     elif ending.gate_stopped:
         reason, why = GATE_STOPPED, "the write gate withheld too many exchanges"
     elif ending.proxy_died:
@@ -205,6 +200,12 @@ def parse_listen(text: str) -> Address:
     return Address(host or "127.0.0.1", int(port))
 
 
+def check_pem(path: Path | None) -> None:
+    """Raise ReplayError where a PEM file was named that is not there."""
+    if path and not path.is_file():
+        raise ReplayError(f"{path}: no such file. Name a PEM file.")
+
+
 def proxy_origin(listen: Address) -> Origin:
     """The proxy as a place of production: whoever sends there reaches the upstream."""
     try:
@@ -214,7 +215,7 @@ def proxy_origin(listen: Address) -> Origin:
     return Origin(listen.host, listen.port, sorted({str(entry[4][0]) for entry in found}))
 
 
-def _bindable(address: Address) -> Address:
+def bindable(address: Address) -> Address:
     """``address`` with a port that was free a moment ago in place of 0: the manifest must name it."""
     try:
         with socket.create_server((address.host, address.port), family=_family(address.host)) as probe:

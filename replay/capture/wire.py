@@ -71,7 +71,13 @@ class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
     withheld: int
 
 
-type Word = Counters | Opened | Fault | Ready | Failed | Stopped
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The process behind the proxy has finished; what it made, in numbers."""
+
+    counts: dict[str, int]
+
+
+type Word = Counters | Opened | Fault | Ready | Failed | Stopped | Done
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _to_line = msgspec.json.Encoder().encode

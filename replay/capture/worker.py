@@ -1,16 +1,8 @@
-"""The sanitiser's process: raw exchanges in through a pipe, clean segments and a manifest out.
-
-``python -m replay.capture.worker FD`` reads its settings as one JSON object from stdin, answers with one line on
-stdout (``Ready``, or ``Failed`` with the reason) and works until the pipe ends. Raw values exist in the memory of
-this process and of the proxy only: it dumps no core, cannot be traced, and says of an error only its type and place.
-"""
+"""The sanitiser's process, ``python -m replay.capture.worker FD``: raw exchanges → clean segments and a manifest."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import select
-import signal
 import sys
 import time
 from collections import deque
@@ -23,26 +15,13 @@ import msgspec
 
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin, kept_origin
-from replay.capture.process import forbid_dumps, place
 from replay.capture.sealing import seal_for
 from replay.capture.segments import SegmentWriter
-from replay.capture.wire import (
-    EXCHANGE,
-    STARTED,
-    Counters,
-    Failed,
-    Frame,
-    FrameReader,
-    Ready,
-    Started,
-    Stopped,
-    Word,
-    line,
-)
-from replay.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_OK, ReplayError
+from replay.capture.serving import say, work
+from replay.capture.wire import EXCHANGE, STARTED, Counters, Frame, Started, Stopped, Word
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK
 from replay.exchange import Exchange, RawExchange
 
-TICK_S = 1.0
 MANIFEST_EVERY_S = 2.0
 MAX_KEPT_HOSTS = 256
 GATE_HITS = 3
@@ -50,7 +29,6 @@ GATE_WINDOW_S = 60.0
 """So many exchanges withheld by the write gate within so long say that the sanitiser does not do what it should."""
 GATE_STOPPED = "gate-stopped"
 GATE_HIT = "withheld:gate"
-_READ_BYTES = 1 << 20
 
 
 class Cleaner(Protocol):
@@ -127,13 +105,15 @@ class Recorder:
             self._saved_s = now_s
             self._saved_segments = len(self._writer.closed)
 
-    def close(self, now_s: float) -> None:
+    def close(self, now_s: float) -> int:
         """Close the segments and the manifest; it is complete where the addon had said its last word.
 
         A capture that the gate stopped is never complete: its rest is missing.
         """
         self._writer.close()
-        self.save(now_s, complete=self.in_order and not self.gate_stopped)
+        complete = self.in_order and not self.gate_stopped
+        self.save(now_s, complete=complete)
+        return EXIT_OK if complete else EXIT_INCOMPLETE
 
     def drop(self, reason: str) -> None:
         """Count an exchange that is lost here."""
@@ -213,29 +193,6 @@ def in_sample(session: str, share: float) -> bool:
     return int.from_bytes(digest, "big") < share * 2**64
 
 
-def serve(fd: int, recorder: Recorder, clock: Callable[[], float] = time.monotonic) -> None:
-    """Feed the recorder from the pipe until it ends, and let it tick once a second however busy the pipe is."""
-    reader = FrameReader()
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    next_tick = clock() + TICK_S
-    while True:
-        if poll.poll(max(0.0, next_tick - clock()) * 1000):
-            content = os.read(fd, _READ_BYTES)
-            if not content:
-                break
-            for frame in reader.feed(content):
-                recorder.take(frame)
-                if clock() >= next_tick:
-                    recorder.tick(clock())
-                    next_tick = clock() + TICK_S
-        if clock() >= next_tick:
-            recorder.tick(clock())
-            next_tick = clock() + TICK_S
-    if reader.partial_bytes:
-        recorder.drop("broken-off")
-
-
 class Settings(msgspec.Struct, frozen=True):
     """What the launcher asks for. A key is named by its source, never given."""
 
@@ -249,36 +206,13 @@ class Settings(msgspec.Struct, frozen=True):
     """age recipient that the segments are encrypted for; '' for none."""
 
 
-def main() -> int:
-    """Work for a launcher; the exit code is that of ``replay.errors``."""
-    forbid_dumps()
-    os.umask(0o077)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the end of the pipe ends this process, after all traffic has
-    try:
-        settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
-        recorder = _recorder(settings)
-        write_manifest(Path(settings.folder) / MANIFEST_NAME, recorder.manifest())
-        _say(Ready())
-        try:
-            serve(int(sys.argv[1]), recorder)
-        finally:
-            recorder.close(time.monotonic())
-    except ReplayError as error:
-        _say(Failed(str(error), error.exit_code))
-        return error.exit_code
-    except Exception as error:  # noqa: BLE001 - its message may quote what a person sent
-        _say(Failed(f"a bug in the sanitiser ({place(error)}). Please report it with this line.", EXIT_BUG))
-        return EXIT_BUG
-    return EXIT_OK if recorder.in_order and not recorder.gate_stopped else EXIT_INCOMPLETE
-
-
-def _recorder(settings: Settings) -> Recorder:
+def _recorder(content: bytes) -> Recorder:
     from replay.sanitize.keys import KeySource, load_key
     from replay.sanitize.policy import load_policy
     from replay.sanitize.sanitizer import Sanitizer
     from replay.sanitize.self_test import self_test
 
+    settings = msgspec.json.decode(content, type=Settings)
     policy = load_policy(settings.policy)
     key = load_key(KeySource(settings.key_mode, settings.key_value))
 
@@ -296,13 +230,10 @@ def _recorder(settings: Settings) -> Recorder:
     )
     folder = Path(settings.folder)
     seal = seal_for(settings.recipient) if settings.recipient else None
-    return Recorder(folder, manifest, cleaner_at, writer=SegmentWriter(folder, manifest.id, seal=seal), say=_say)
-
-
-def _say(word: Word) -> None:
-    with suppress(OSError):
-        os.write(1, line(word))
+    recorder = Recorder(folder, manifest, cleaner_at, writer=SegmentWriter(folder, manifest.id, seal=seal), say=say)
+    write_manifest(folder / MANIFEST_NAME, recorder.manifest())
+    return recorder
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(work(_recorder, "sanitiser"))

@@ -1,7 +1,8 @@
-"""``replay learn``: raw recordings, read in memory → a proposed policy that a person reviews."""
+"""``replay learn``: raw recordings or live traffic, read in memory → a proposed policy that a person reviews."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +21,12 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Argument(
                 metavar="FORMAT",
-                help="har, gor, flows or log, as for 'replay import'. A capture holds no raw value to learn from.",
+                help="har, gor, flows or log, as for 'replay import'; or live. A capture holds no raw value to learn "
+                "from.",
             ),
         ],
-        paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files of that format.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="The policy, a new TOML file.")],
+        paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH…", help="Files of that format.")] = None,
         k: Annotated[
             int, typer.Option("--k", min=5, help="Clients that must share a value before it is written down.")
         ] = 20,
@@ -37,13 +39,22 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "",
         log_format: Annotated[str, typer.Option(help="How a log is written, as for 'replay import'.")] = "",
+        upstream: Annotated[str, typer.Option(help="live: the service, as for 'replay capture'.")] = "",
+        listen: Annotated[str, typer.Option(help="live: HOST:PORT to take its traffic on.")] = "",
+        duration: Annotated[str, typer.Option(help="live: stop after this time, as 30m. Default: Ctrl-C.")] = "",
+        tls_cert: Annotated[
+            Path | None, typer.Option(help="live: PEM with key and certificate shown to clients.")
+        ] = None,
+        upstream_ca: Annotated[
+            Path | None, typer.Option(help="live: PEM to verify the service's certificate against.")
+        ] = None,
     ) -> None:
-        """Raw recordings to a proposed policy: routes, names, and what may stay as it is, with the reasons.
+        """Raw recordings or live traffic to a proposed policy: routes, names, what may stay as it is, and why.
 
-        The recordings are read twice and in memory only. A value is written down only where at least k clients share
-        it, its name is no secret's or person's, it is a short word, and no detector speaks against it; with fewer
-        clients the candidates stand in comments, without values. No capture takes the policy before a person has
-        read it and filled in reviewed_by.
+        Recordings are read twice and in memory only. Live traffic passes through the proxy of 'replay capture' and is
+        held in memory only. A value is written down only where at least k clients share it, its name is no secret's
+        or person's, it is a short word, and no detector speaks against it; with fewer clients the candidates stand in
+        comments, without values. No capture takes the policy before a person has read it and filled in reviewed_by.
 
         [bold]Examples[/bold]
 
@@ -51,40 +62,85 @@ def register(app: typer.Typer) -> None:
 
             replay learn flows friday.flows -o policy.toml --session-by cookie:sid --k 50
 
-            replay learn log access.log -o policy.toml
+            replay learn live --upstream https://shop.internal --listen 0.0.0.0:8443 --tls-cert shop.pem
+              --duration 30m -o policy.toml
         """
-        from replay.artefacts import write_whole
-        from replay.capture.process import forbid_dumps
-        from replay.errors import InputError
-        from replay.formats.intake import FORMATS, SESSIONS
-        from replay.learn.learning import learn as learned
-        from replay.learn.recordings import Recordings
-        from replay.sanitize.policy import load_policy
-
-        forbid_dumps()
-        if form not in FORMATS:
-            raise ReplayError(f"'{form[:40]}' is no format to learn from. Name one of: {', '.join(sorted(FORMATS))}.")
-        if log_format and form != "log":
-            raise ReplayError("--log-format: is for 'replay learn log' only. Leave it out.")
         if output.exists() or output.is_symlink():
             raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
         if not output.parent.is_dir():
             raise ReplayError(f"{output.parent}: no such folder. Make it first, or choose another name.")
-        recordings = Recordings(form, paths, session_by or SESSIONS[form], log_format)
-        proposal = learned(recordings.exchanges, k, recordings.session_by, f"{len(paths):,} {form} files")
-        if not recordings.taken:
-            raise InputError(f"{paths[0]}: holds no exchange to learn from. Export the recording again.")
-        if recordings.left_out:
-            progress(f"left out: {recordings.left_out:,} entries (see 'replay import' for where and why)")
-        write_whole(output, proposal.text.encode())
-        try:
-            load_policy(str(output))
-        except ReplayError:  # a bug of ours: what no verb reads is not left behind
-            output.unlink()
-            raise
-        stdout.print(
-            f"{output}: {proposal.routes:,} routes, {proposal.domains:,} domains and {proposal.names:,} names "
-            f"proposed, {proposal.candidates:,} candidates as comments.",
-            markup=False,
+        if form != "live":
+            given: dict[str, object] = {"--upstream": upstream, "--listen": listen, "--duration": duration}
+            given |= {"--tls-cert": tls_cert, "--upstream-ca": upstream_ca}
+            _refuse(given, "is for 'replay learn live' only")
+            _from_recordings(form, paths or [], output, k, session_by, log_format)
+            return
+        _refuse({"PATH": paths, "--log-format": log_format}, "is not for 'replay learn live'")
+        if not upstream:
+            raise ReplayError("--upstream: is missing. Name the service, as https://shop.internal:8443.")
+        from replay.cli.values import duration_s
+        from replay.learn.live import LiveOrder, learn_live
+
+        length_s = duration_s(duration) if duration else None
+        order = LiveOrder(
+            output,
+            upstream.rstrip("/"),
+            listen or "127.0.0.1:8080",
+            k,
+            session_by or "auto",
+            length_s,
+            tls_cert,
+            upstream_ca,
         )
-        stdout.print("Read it, take out what may not be seen, then fill in reviewed_by (docs/policy.md).")
+        ending = learn_live(order, progress)
+        missed = sum(ending.counters.dropped.values()) + ending.counts["failed"]
+        if missed:
+            progress(f"not looked at: {missed:,} of {ending.counters.seen:,} exchanges")
+        _print(output, ending.counts)
+
+
+def _refuse(given: dict[str, object], why: str) -> None:
+    for name, value in given.items():
+        if value:
+            raise ReplayError(f"{name}: {why}. Leave it out.")
+
+
+def _from_recordings(form: str, paths: list[Path], output: Path, k: int, session_by: str, log_format: str) -> None:
+    from replay.artefacts import write_whole
+    from replay.capture.process import forbid_dumps
+    from replay.errors import InputError
+    from replay.formats.intake import FORMATS, SESSIONS
+    from replay.learn.learning import learn as learned
+    from replay.learn.recordings import Recordings
+
+    forbid_dumps()
+    if form not in FORMATS:
+        names = ", ".join([*sorted(FORMATS), "live"])
+        raise ReplayError(f"'{form[:40]}' is no format to learn from. Name one of: {names}.")
+    if log_format and form != "log":
+        raise ReplayError("--log-format: is for 'replay learn log' only. Leave it out.")
+    if not paths:
+        raise ReplayError(f"PATH: is missing. Name files of the format {form}.")
+    recordings = Recordings(form, paths, session_by or SESSIONS[form], log_format)
+    proposal = learned(recordings.exchanges, k, recordings.session_by, f"{len(paths):,} {form} files")
+    if not recordings.taken:
+        raise InputError(f"{paths[0]}: holds no exchange to learn from. Export the recording again.")
+    if recordings.left_out:
+        progress(f"left out: {recordings.left_out:,} entries (see 'replay import' for where and why)")
+    write_whole(output, proposal.text.encode())
+    _print(output, proposal.counts)
+
+
+def _print(output: Path, counts: Mapping[str, int]) -> None:
+    from replay.sanitize.policy import load_policy
+
+    try:
+        load_policy(str(output))
+    except ReplayError:  # a bug of ours: what no verb reads is not left behind
+        output.unlink()
+        raise
+    stdout.print(
+        f"{output}: {counts['routes']:,} routes, {counts['domains']:,} domains and {counts['names']:,} names "
+        f"proposed, {counts['candidates']:,} candidates as comments."
+    )
+    stdout.print("Read it, take out what may not be seen, then fill in reviewed_by (docs/policy.md).")

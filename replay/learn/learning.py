@@ -30,13 +30,28 @@ def learn(exchanges: Exchanges, k: int = K, session_by: str = "auto", source: st
     return propose(observe(exchanges(), routes_of(learned), k, session_by), learned, source)
 
 
-def learn_templates(exchanges: Iterable[RawExchange], k: int, session_by: str = "auto") -> list[Learned]:
-    """The route templates of the exchanges."""
-    clients = Clients(session_by, token_bytes(32))
-    trie = PathTrie(k)
-    for raw in exchanges:
-        client = clients.of(raw)
+class Paths:
+    """The paths of the exchanges that were taken so far, from which the routes are learned."""
+
+    def __init__(self, k: int, session_by: str = "auto") -> None:
+        self._clients = Clients(session_by, token_bytes(32))
+        self._trie = PathTrie(k)
+
+    def take(self, raw: RawExchange) -> None:
+        """Note the path of one exchange, where the service has it."""
+        client = self._clients.of(raw)
         is_served = raw.response is None or raw.response.status not in _NO_ROUTE
         if raw.request.method.upper() in METHODS and is_served:
-            trie.add(raw.request.method.upper(), raw.request.path.decode("utf-8", "replace"), client)
-    return list(trie.templates())
+            self._trie.add(raw.request.method.upper(), raw.request.path.decode("utf-8", "replace"), client)
+
+    def templates(self) -> list[Learned]:
+        """The route templates."""
+        return list(self._trie.templates())
+
+
+def learn_templates(exchanges: Iterable[RawExchange], k: int, session_by: str = "auto") -> list[Learned]:
+    """The route templates of the exchanges."""
+    paths = Paths(k, session_by)
+    for raw in exchanges:
+        paths.take(raw)
+    return paths.templates()

@@ -40,6 +40,16 @@ class Proposal:
     """That stand in it as comments."""
     names: int
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much is proposed."""
+        return {
+            "routes": self.routes,
+            "domains": self.domains,
+            "candidates": self.candidates,
+            "names": self.names,
+        }
+
 
 def writable(learned: list[Learned], k: int) -> list[Learned]:
     """The templates that may stand in a file, and say more than the built-in routes do.

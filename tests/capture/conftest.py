@@ -138,17 +138,18 @@ type Start = Callable[..., Running]
 
 @pytest.fixture
 def start(service: Service, tmp_path: Path) -> Iterator[Start]:
-    """Starts captures; each is ended, with its children, whatever the test does."""
+    """Starts captures, or learning; each is ended, with its children, whatever the test does."""
     started: list[Running] = []
 
-    def run(*options: str) -> Running:
-        folder = tmp_path / f"capture-{len(started)}"
+    def run(*options: str, learn: bool = False) -> Running:
+        folder = tmp_path / (f"policy-{len(started)}.toml" if learn else f"capture-{len(started)}")
         printed = [tmp_path / f"{folder.name}.{name}" for name in ("out", "err")]
-        arguments = [str(folder), "--upstream", service.url, "--listen", "127.0.0.1:0", *options]
+        verb = ["learn", "live", "-o"] if learn else ["capture"]
+        arguments = [*verb, str(folder), "--upstream", service.url, "--listen", "127.0.0.1:0", *options]
         environment = {**os.environ, "TMPDIR": str(tmp_path), "SSLKEYLOGFILE": str(tmp_path / "tls-secrets")}
         with printed[0].open("wb") as out, printed[1].open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "replay", "capture", *arguments],
+                [sys.executable, "-m", "replay", *arguments],
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
@@ -157,7 +158,7 @@ def start(service: Service, tmp_path: Path) -> Iterator[Start]:
         running = Running(process, folder, 0, printed)
         started.append(running)
         until = time.monotonic() + PATIENCE_S
-        while "capturing:" not in running.said():
+        while "→" not in running.said():
             assert process.poll() is None, running.said()
             assert time.monotonic() < until
             time.sleep(0.02)

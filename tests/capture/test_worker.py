@@ -14,8 +14,9 @@ import pytest
 from replay.artefacts import write_manifest
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, Origin, read_capture_manifest
 from replay.capture.segments import CaptureReader, SegmentWriter
+from replay.capture.serving import serve
 from replay.capture.wire import COUNTERS, EXCHANGE, STARTED, Counters, Frame, Started, Stopped, Word, frame
-from replay.capture.worker import Recorder, in_sample, serve
+from replay.capture.worker import Recorder, in_sample
 from replay.exchange import Exchange, RawExchange, RawRequest, Request
 
 DRAFT = CaptureManifest(
