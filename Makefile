@@ -36,10 +36,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What starts real processes mostly waits for them, so it runs after what needs the cores.
+# What starts real processes mostly waits for them, so it runs after what needs the cores; the tests of a file share
+# their runs, and the longest files begin first (tests/conftest.py).
 test: lint
 	$(BIN)/pytest -n 2 -m "not e2e and not leak"
-	$(BIN)/pytest -n 2 -m "e2e or leak"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "e2e or leak"
 
 test-quick: $(READY)
 	$(BIN)/pytest -m "not e2e and not leak"
