@@ -15,6 +15,7 @@ from replay import __version__
 from replay.cli import (
     audit,
     baseline,
+    baselines,
     calibrate,
     capture,
     cat,
@@ -44,6 +45,7 @@ VERBS = (
     inspect_.register,
     cat.register,
     baseline.register,
+    baselines.register,
     plan.register,
     run.register,
     calibrate.register,

@@ -64,7 +64,7 @@ def test_earlier_runs_alone_make_a_calibration_that_the_gate_reads(
     assert ended("calibrate", *options, "--slice", "2", "-o", tmp_path / "noise") == 0
 
     out = capsys.readouterr().out
-    assert "Run-to-run noise:" in out
+    assert "Run-to-run noise, beyond" in out
     assert "time constant" in out
     assert "design effect" in out
     (tmp_path / "gate.toml").write_text("slice_s = 2\nmin_slices = 40\n[margins]\nrelative = 0.5\n")
