@@ -3,6 +3,10 @@
 It knows nothing of walkers, kinds or places. It cuts both texts into tokens (runs of six and more letters and digits,
 in lower case; digit runs of seven and more without their separators), after one look behind percent signs, JSON
 escapes and base64, and lets a record pass only where no token is in both, words of interfaces and the policy apart.
+
+It is fast because it cuts twice. The first cut is into phrases, at the characters that no token, base64 or spaced
+number goes across; most of a text are phrases that it holds more than once, or that were harmless before (names of
+members). Only the others are cut into tokens.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from replay.routes import interface_words, is_word, word_set
@@ -21,13 +26,20 @@ from replay.sanitize.walkers import header_names, markup_words
 SHORTEST_TOKEN = 6
 _RUNS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in bytes(range(256)).lower())
 """Translates letters to lower case and whatever is no letter or digit to a blank."""
-_BASE64_RUNS = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "+/_-=") else 32 for c in range(256))
-_SPACED_DIGITS = re.compile(rb"[0-9](?:[ ().-]{0,2}+[0-9]){6,}+")
+_IN_BASE64 = frozenset(b"+/_-=")
+_BASE64_RUNS = bytes(c if c < 128 and (chr(c).isalnum() or c in _IN_BASE64) else 32 for c in range(256))
+_GAP = b"."
+_GAPS = b" ()."
+"""What may part the digits of a number; all but the dash, which base64 has too, are one in a phrase."""
+_PHRASES = bytes(_GAP[0] if c in _GAPS else ord("\\") if c == ord("\\") else _BASE64_RUNS[c] for c in range(256))
+_SPACED_DIGITS = re.compile(rb"[0-9](?:[.-]{0,2}+[0-9]){6,}+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}+")
 _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _LETTER_RUNS = re.compile(r"[a-z]++")
 _MOST_ESCAPES = 3
+_MOST_HARMLESS = 50_000
+_LONGEST_HARMLESS = 64
 _SHORT_PIECES = word_set("js id ip is in of on to by at no db ui ms kb mb tv qr os ok ad ua tz")
 
 
@@ -44,20 +56,31 @@ class Gate:
     def __init__(self, vocabulary: Iterable[str], image: Callable[[str], str]) -> None:
         self._allowed = _builtin() | {word.encode() for word in vocabulary if len(word) >= 6}
         self._image = image
+        self._harmless: set[bytes] = set()
+        """Phrases without a token that any exchange could be withheld for; some 10 MB at most."""
 
     def passes(self, raw: Iterable[bytes], written: Iterable[bytes], kept: Iterable[str]) -> bool:
         """Whether nothing of ``raw`` is in ``written`` but vocabulary and the values that a rule kept."""
         before, after = _unescaped(b"\n".join(raw)), _unescaped(b"\n".join(written))
-        shared = {token for token in _words(before) & _words(after) if len(token) >= SHORTEST_TOKEN}
-        digits = _joined_digits(after)
-        if digits:
-            shared |= digits & _joined_digits(before)
-        shared -= self._allowed
+        sources, images = _phrases(before) - self._harmless, _phrases(after) - self._harmless
+        shared = _tokens(sources) & _tokens(images)
+        shared = {
+            token for token in shared - self._allowed if len(token) >= SHORTEST_TOKEN and not self._is_words(token)
+        }
+        self._learn(sources & images, shared)
         if not shared:
             return True
         shared -= _words(b"\n".join(value.encode("utf-8", "surrogatepass") for value in kept))
-        shared = {token for token in shared if not self._is_words(token)}
         return all(self._is_explained(token, before, after) for token in shared)
+
+    def _learn(self, phrases: set[bytes], suspects: set[bytes]) -> None:
+        """Remember phrases that hold none of the suspects, so nothing that any exchange could be withheld for."""
+        if suspects:
+            phrases = {phrase for phrase in phrases if suspects.isdisjoint(_tokens([phrase]))}
+        if len(self._harmless) + len(phrases) > _MOST_HARMLESS:
+            self._harmless.clear()
+        short = (phrase for phrase in phrases if len(phrase) <= _LONGEST_HARMLESS)
+        self._harmless.update(islice(short, _MOST_HARMLESS))
 
     def _is_words(self, token: bytes) -> bool:
         """Whether a token is a name of the vocabulary's words run together, such as ``cartitemcount2``."""
@@ -80,7 +103,19 @@ class Gate:
 
 def tokens(text: bytes) -> set[bytes]:
     """The tokens of a text and of what stands one decoding behind it."""
-    return {token for token in _words(text) if len(token) >= SHORTEST_TOKEN} | _joined_digits(text)
+    return {token for token in _tokens(_phrases(text)) if len(token) >= SHORTEST_TOKEN}
+
+
+def _phrases(text: bytes) -> set[bytes]:
+    return set(text.translate(_PHRASES).split())
+
+
+def _tokens(phrases: Iterable[bytes]) -> set[bytes]:
+    """The words and joined numbers of phrases, short words too."""
+    text = b" ".join(phrases)
+    found = _words(text)
+    found.update(run.translate(None, _NOT_DIGITS) for run in _SPACED_DIGITS.findall(text))
+    return found
 
 
 def _words(text: bytes) -> set[bytes]:
@@ -98,11 +133,6 @@ def _words(text: bytes) -> set[bytes]:
     return found
 
 
-def _joined_digits(text: bytes) -> set[bytes]:
-    """Every run of seven and more digits, without the separators that people write into it."""
-    return {run.translate(None, _NOT_DIGITS) for run in _SPACED_DIGITS.findall(text)}
-
-
 def _unescaped(text: bytes) -> bytes:
     for _ in range(_MOST_ESCAPES):
         if b"%" not in text:
@@ -111,7 +141,6 @@ def _unescaped(text: bytes) -> bytes:
     return text
 
 
-@lru_cache(maxsize=50_000)
 def _printable(run: bytes) -> bytes | None:
     body = run.rstrip(b"=").translate(_STANDARD)
     if len(body) % 4 == 1:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -84,6 +86,74 @@ def test_a_chance_hit_hides_no_leak() -> None:
     image = MAP.digits("123456")
 
     assert not passes(f"123456 {image}", f"{image} {image}")
+
+
+def test_a_leak_is_a_hit_each_time_that_it_is_seen() -> None:
+    mine = Gate([], MAP.digits)
+    leak = [f'{{"customer":"{SECRET}","description":"order"}}'.encode()]
+
+    assert [mine.passes(leak, leak, []) for _ in range(3)] == [False] * 3
+
+
+def test_what_a_rule_kept_once_is_a_hit_where_no_rule_keeps_it() -> None:
+    mine = Gate([], MAP.digits)
+    text = [b'{"sku":"floorlamp-22"}']
+
+    assert mine.passes(text, text, ["floorlamp-22"])
+    assert not mine.passes(text, text, [])
+
+
+def test_a_number_that_was_explained_once_must_be_explained_again() -> None:
+    mine = Gate([], MAP.digits)
+    image = MAP.digits("123456").encode()
+
+    assert mine.passes([b"123456 " + image], [image], [])
+    assert not mine.passes([image], [image], [])
+
+
+PIECES = st.sampled_from(
+    [
+        *("created_at", "livemode", SECRET, "abc12", "é", "1234567", "marion", "getOrderStatus", "a1b2c3d4"),
+        *("4539 5787 6362 1486", "4539-57876362.1486", "(453)9578-7636", "%51%2e", "\\u0051anarywerth42"),
+        *(base64.b64encode(f"to {SECRET} from".encode()).decode(), "cXdlcnR5dWlvcGFzZGY="),
+    ]
+)
+TEXTS = st.lists(st.one_of(PIECES, st.sampled_from([" ", '","', ":", "&", "=", "/", "--", ". ", "\n"])), max_size=12)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4))
+def test_phrases_and_what_is_remembered_of_them_change_no_verdict(pairs: list[tuple[list[str], list[str]]]) -> None:
+    mine = Gate(["skugroup"], MAP.digits)
+    for raw, written in pairs:
+        before, after = "".join(raw).encode(), "".join(written).encode()
+        shared = _plain_tokens(before) & _plain_tokens(after)
+        suspects = [each for each in shared if not Gate(["skugroup"], MAP.digits).passes([each], [each], [])]
+        verdict = mine.passes([before], [after], [])
+
+        assert verdict == (not suspects) or any(each.isdigit() for each in suspects)
+
+
+def _plain_tokens(text: bytes) -> set[bytes]:
+    """The gate's tokens by their definition, over the whole text at once."""
+    for _ in range(3):
+        text = unquote_to_bytes(text)
+    hidden = []
+
+    def look(found: re.Match[bytes]) -> bytes:
+        try:
+            plain = base64.b64decode(found[0] + b"=" * (-len(found[0]) % 4), validate=True)
+            if not plain or not plain.decode().isprintable():
+                return found[0]
+        except ValueError:
+            return found[0]
+        hidden.append(plain)
+        return b" "
+
+    bare = re.sub(rb"[A-Za-z0-9+/_-]{16,}={0,2}", look, text)
+    plain = re.sub(rb"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)).encode("utf-8", "replace"), bare)
+    words = re.findall(rb"[a-z0-9]{6,}", b" ".join([bare, plain, *hidden]).lower())
+    numbers = re.findall(rb"[0-9](?:[ ().-]{0,2}[0-9]){6,}", text)
+    return {*words, *(re.sub(rb"[^0-9]", b"", number) for number in numbers)}
 
 
 @given(st.binary(max_size=300))
