@@ -91,6 +91,8 @@ class RunManifest(msgspec.Struct, frozen=True):
     ended_at_ns: int | None = None
     preflight: str = "passed"
     """``passed``, ``overridden``, ``skipped``."""
+    connections: str = "pool"
+    """``pool``, or ``session`` where connections followed sessions."""
     via_proxy: bool = False
     hooks: str = ""
     """SHA-256 of the hooks file that could change requests; '' where there was none."""

@@ -13,6 +13,7 @@ import msgspec
 from replay.artefacts import read_manifest, write_manifest
 from replay.capture.manifest import Origin
 from replay.runs import Target
+from replay.tls import TLSFiles
 
 SPEC_FORMAT = "runspec/1"
 SPEC_NAME = "spec.json"
@@ -90,8 +91,9 @@ class RunSpec(msgspec.Struct, frozen=True):
     """Ceiling of each worker; requests above it are not sent and recorded as ``ceiling``."""
     connections: int = 0
     """Ceiling of each worker's connections to a target, above which calls wait; 0: as ``max_in_flight``."""
-    insecure: bool = False
-    ca: str = ""
+    follow_sessions: bool = False
+    """Each session has connections of its own; else all share those of a pool."""
+    tls: TLSFiles = TLSFiles()
     breaker: Breaker | None = Breaker()
     profile: list[Stage] = []
     hooks: HooksFile | None = None

@@ -29,17 +29,19 @@ from loadtests.engine.hooked import Hooked
 from loadtests.engine.hooks_file import HooksFunctions, begun
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, max_shift_ns, share
-from loadtests.engine.pool import Limits, Pool, tls_context
+from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from loadtests.engine.schedule import Pacer
+from loadtests.engine.session_pool import SessionPool
 from replay.artefacts import create_private
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, RefusedError, ReplayError
 from replay.journal import EngineEnd, EngineTick, Entry, journal_path
 from replay.plan.store import Plan, open_plan, state_of
 from replay.runspec import RunSpec, read_spec
 from replay.safety import Interlock, TargetURL
+from replay.tls import tls_context
 
 _OWN_FILES = 64
 """What the engine opens beside connections that are kept: the plan, samples, pipes, second attempts."""
@@ -81,12 +83,13 @@ class Engine:
             first_byte_timeout_ns=min(spec.first_byte_timeout_ns, spec.timeout_ns),
             timeout_ns=spec.timeout_ns,
         )
+        kind = SessionPool if spec.follow_sessions else Pool
         pools = [
-            Pool(
+            kind(
                 self._loop,
                 pinned.address,
                 target.port,
-                tls_context(spec.ca, spec.insecure) if target.scheme == "https" else None,
+                tls_context(spec.tls) if target.scheme == "https" else None,
                 target.name,
                 limits,
                 self._conductor.clock,

@@ -50,7 +50,6 @@ class Call:
         "connection",
         "due",
         "first_byte",
-        "fresh",
         "intended",
         "lane",
         "ready",
@@ -76,8 +75,6 @@ class Call:
         self.attempt = 1
         self.connection = 0
         self.reused = False
-        self.fresh = False
-        """Must go out on a connection of its own: it is a retry."""
         self.request: Request
         """As a hooks file saw it; set only where there is one."""
         self.waiters: list[Call] | None = None

@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol):
         "number",
         "transport",
         "used",
+        "visitor",
     )
 
     def __init__(self, owner: Owner, number: int) -> None:
@@ -66,6 +67,8 @@ class Connection(asyncio.Protocol):
         self.call: Call | None = None
         self.closed = False
         self.used = False
+        self.visitor = -1
+        """Whose connection it is, where connections follow sessions."""
         self.transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._head = b""

@@ -12,13 +12,13 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from loadtests.engine.pool import tls_context
 from loadtests.hooks import Request, Response, Run
 from replay.errors import RefusedError, ReplayError
 from replay.exchange import MARK_HEADER
 from replay.runs import Target
 from replay.runspec import HooksFile, RunSpec
 from replay.safety import Interlock, TargetURL, literal
+from replay.tls import tls_context
 
 _FUNCTIONS = ("start", "before", "after")
 
@@ -72,7 +72,7 @@ def begun(spec: RunSpec, interlock: Interlock, targets: Sequence[TargetURL], wor
     sys.addaudithook(Guard(interlock))
     functions = load(spec.hooks)
     pinned = {url.host: (url, target.address) for url, target in zip(targets, spec.targets, strict=True)}
-    fetcher = Fetcher(pinned, tls_context(spec.ca, spec.insecure), f"{spec.run_id}-hook")
+    fetcher = Fetcher(pinned, tls_context(spec.tls), f"{spec.run_id}-hook")
     urls = {url.host: url.url for url in targets}
     functions.begin(Run(spec.run_id, urls, worker, spec.workers, fetcher))
     return functions

@@ -96,7 +96,6 @@ class Pool:
     def retry(self, call: Call) -> None:
         """Send ``call`` once more, on a connection of its own."""
         call.attempt = 2
-        call.fresh = True
         self._connect(call)
 
     def release(self, connection: Connection) -> None:
@@ -172,12 +171,14 @@ class Pool:
             self._not_connected(call, "reset")
             return
         self._open.add(connection)
+        if call is not None:
+            connection.visitor = visitor(call)
         if call is None:
             self.release(connection)
         elif call.lane.active:
             connection.send(call, self.clock())
         else:
-            self._idle.append(connection)
+            self.release(connection)
             self.done(call, 0, "stopped", self.clock(), 0)
 
     def _connection(self, number: int) -> Connection:
@@ -197,11 +198,6 @@ class Pool:
             self._connect(None)
 
 
-def tls_context(ca: str, insecure: bool) -> ssl.SSLContext:
-    """TLS as a careful client speaks it; ``insecure`` accepts any certificate."""
-    context = ssl.create_default_context(cafile=ca or None)
-    context.set_alpn_protocols(["http/1.1"])
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def visitor(call: Call) -> int:
+    """Who sends ``call``: its session and clone, in one number."""
+    return call.row.session << 20 | call.lane.clone

@@ -17,13 +17,14 @@ import msgspec
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.hooked import Hooked
 from loadtests.engine.hooks_file import HooksFunctions, begun
-from loadtests.engine.pool import Limits, Pool, tls_context
+from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError
 from replay.plan.store import Plan, open_plan
 from replay.runspec import SECOND_NS, Probed, Probes, RunSpec, read_spec
 from replay.safety import Interlock, TargetURL
+from replay.tls import tls_context
 
 _INTERVAL_S = 0.1
 _TIMEOUT_NS = 10 * SECOND_NS
@@ -54,7 +55,7 @@ class Prober:
                 loop,
                 pinned.address,
                 target.port,
-                tls_context(spec.ca, spec.insecure) if target.scheme == "https" else None,
+                tls_context(spec.tls) if target.scheme == "https" else None,
                 target.name,
                 limits,
                 time.monotonic_ns,

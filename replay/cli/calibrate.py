@@ -13,11 +13,14 @@ import typer
 from replay.artefacts import named, write_whole
 from replay.cli.output import progress, stdout
 from replay.cli.run_options import (
+    Certificate,
     Certificates,
     Connections,
     Duration,
     Headers,
+    Hooks,
     Insecure,
+    Key,
     MaxInFlight,
     Mode,
     Preflight,
@@ -79,9 +82,12 @@ def register(app: typer.Typer) -> None:
         header: Headers = [],  # noqa: B006
         timeout: Timeout = "30s",
         max_in_flight: MaxInFlight = 10_000,
-        connections: Connections = 0,
+        connections: Connections = "pool",
         ca: Certificates = "",
         insecure: Insecure = False,
+        cert: Certificate = "",
+        key: Key = "",
+        hooks: Hooks = "",
         preflight: Preflight = True,
     ) -> int:
         from replay.cli.run_result import perform
@@ -110,6 +116,9 @@ def register(app: typer.Typer) -> None:
             connections=connections,
             ca=ca,
             insecure=insecure,
+            cert=cert,
+            key=key,
+            hooks=hooks,
             preflight=preflight,
         )
         made = [named(name, "runs") for name in earlier]

@@ -27,9 +27,14 @@ Headers = Annotated[
     typer.Option("--header", help="NAME=env:VARIABLE, a header whose value the variable holds; repeatable."),
 ]
 Timeout = Annotated[str, typer.Option(help="Give an answer up after this long.")]
+ConnectTimeout = Annotated[str, typer.Option(help="Give the opening of a connection up after this long.")]
+FirstByteTimeout = Annotated[
+    str, typer.Option(help="Give an answer up whose first byte takes longer; as --timeout unless told.")
+]
 MaxInFlight = Annotated[int, typer.Option(min=1, help="Ceiling of open requests, a process.")]
 Connections = Annotated[
-    int, typer.Option(min=0, help="Ceiling of connections to a target, a process; requests above it wait.")
+    str,
+    typer.Option(help="pool: shared; session: each session has its own; or how many a pool may have, a process."),
 ]
 BreakerOption = Annotated[
     str,
@@ -38,6 +43,10 @@ BreakerOption = Annotated[
 Certificates = Annotated[str, typer.Option("--ca", help="Certificates to trust beside none else (PEM file).")]
 Hooks = Annotated[
     str, typer.Option(help="Python file that may change requests and see their answers (docs/hooks.md).")
+]
+Certificate = Annotated[str, typer.Option("--cert", help="Certificate of this client, with its chain (PEM file).")]
+Key = Annotated[
+    str, typer.Option("--key", help="Its key, without a passphrase (PEM file), where --cert does not hold it.")
 ]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
 Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="First try three safe requests a route.")]

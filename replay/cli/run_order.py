@@ -21,10 +21,12 @@ from replay.plan.store import Plan, open_plan, verify
 from replay.runs import Target
 from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
+from replay.tls import TLSFiles, tls_context
 
 MAX_USERS = 50_000
 RATE_A_PROCESS = 5_000
 """Requests a second that one process is given: a quarter of what it can send, for a mean is not a peak."""
+_SHARING = ("pool", "session")
 _MODES = ("causal", "open", "closed")
 _OURS = (
     *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
@@ -51,11 +53,15 @@ class RunOptions:
     writes: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     timeout: str = "30s"
+    connect_timeout: str = "10s"
+    first_byte_timeout: str = ""
     max_in_flight: int = 10_000
-    connections: int = 0
+    connections: str = "pool"
     breaker: str = "50%/10s"
     ca: str = ""
     insecure: bool = False
+    cert: str = ""
+    key: str = ""
     hooks: str = ""
     preflight: bool = True
     locust: list[str] = field(default_factory=list)
@@ -147,16 +153,18 @@ def _order(
             f"--scale: {most:,.0f} Locust users would be needed, {MAX_USERS:,} are the most. "
             f"The capture holds {manifest.captured_share:.2%} of the sessions; capture a larger share."
         )
-    stop_at_ns = round(duration_s(options.duration) * SECOND_NS) if options.duration else 0
+    stop_at_ns = _nanoseconds(options.duration) if options.duration else 0
     if stages and not stop_at_ns:
         stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)
     plan_ns = round(manifest.duration_ns / options.speed)
     schedule_ns = min(stop_at_ns, plan_ns) if stop_at_ns else plan_ns
-    warmup_ns = round(duration_s(options.warmup) * SECOND_NS) if options.warmup else 0
+    warmup_ns = _nanoseconds(options.warmup) if options.warmup else 0
     if warmup_ns >= schedule_ns:
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
     workers = options.processes or _processes(found.requests * users / at_once / max(1e-9, plan_ns / SECOND_NS))
-    timeout_ns = round(duration_s(options.timeout) * SECOND_NS)
+    most_connections = 0 if options.connections in _SHARING else _count(options.connections)
+    tls = TLSFiles(_path(options.ca), options.insecure, _path(options.cert), _path(options.key))
+    tls_context(tls)
     spec = RunSpec(
         format=SPEC_FORMAT,
         run_id=secrets.token_hex(6),
@@ -176,13 +184,13 @@ def _order(
         users_at_once=at_once,
         workers=workers,
         stop_at_ns=stop_at_ns,
-        timeout_ns=timeout_ns,
-        first_byte_timeout_ns=timeout_ns,
-        connect_timeout_ns=min(10 * SECOND_NS, timeout_ns),
+        timeout_ns=_nanoseconds(options.timeout),
+        first_byte_timeout_ns=_nanoseconds(options.first_byte_timeout or options.timeout),
+        connect_timeout_ns=_nanoseconds(options.connect_timeout),
         max_in_flight=options.max_in_flight,
-        connections=options.connections,
-        insecure=options.insecure,
-        ca=str(Path(options.ca).resolve()) if options.ca else "",
+        connections=most_connections,
+        follow_sessions=options.connections == "session",
+        tls=tls,
         breaker=_breaker(options.breaker),
         profile=stages,
         hooks=_hooks(options.hooks) if options.hooks else None,
@@ -238,6 +246,20 @@ def _hooks(name: str) -> HooksFile:
         line = f"line {error.lineno}" if isinstance(error, SyntaxError) else "its bytes"
         raise ReplayError(f"--hooks {name}: is no Python ({line}). Correct it.") from None
     return HooksFile(str(path), sha256(source).hexdigest())
+
+
+def _nanoseconds(text: str) -> int:
+    return round(duration_s(text) * SECOND_NS)
+
+
+def _path(name: str) -> str:
+    return str(Path(name).resolve()) if name else ""
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1_000_000:
+        raise ReplayError(f"--connections {text[:20]}: write pool, session, or how many a pool may have, as 64.")
+    return int(text)
 
 
 def _breaker(text: str) -> Breaker | None:

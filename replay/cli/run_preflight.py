@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -18,14 +19,16 @@ from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.runs import Target
 from replay.runspec import Probed, Probes
 from replay.safety import parse_target
+from replay.tls import TLSFiles, tls_context
 
 ENOUGH = 0.9
 _SAYS = "preflight: "
 _REFUSALS = {error.exit_code: error for error in (ReplayError, InputError, RefusedError)}
 _CONNECT_S = 5.0
+_ALERT_S = 0.3
 
 
-def reach(targets: Iterable[Target], ca: str, insecure: bool) -> None:
+def reach(targets: Iterable[Target], tls: TLSFiles) -> None:
     """Open one connection to every target.
 
     Raises:
@@ -36,27 +39,29 @@ def reach(targets: Iterable[Target], ca: str, insecure: bool) -> None:
         try:
             with socket.create_connection((target.address, url.port), _CONNECT_S) as connection:
                 if url.scheme == "https":
-                    _context(ca, insecure).wrap_socket(connection, server_hostname=url.name).close()
+                    with tls_context(tls).wrap_socket(connection, server_hostname=url.name) as secured:
+                        _await_alert(secured)
         except ssl.SSLCertVerificationError as error:
             raise IncompleteError(
                 f"{target.url}: its certificate is not trusted ({error.verify_message}). Name its issuer with --ca."
             ) from None
+        except ssl.SSLError as error:
+            raise IncompleteError(
+                f"{target.url}: TLS failed ({error.reason or 'closed'}). Does it want a client certificate (--cert), "
+                "or is it plain http?"
+            ) from None
         except OSError as error:
-            why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror or "no TLS"
+            why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror
             raise IncompleteError(
                 f"{target.url}: cannot be reached at {target.address} ({why}). Is it running?"
             ) from None
 
 
-def _context(ca: str, insecure: bool) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca or None)
-    except OSError:
-        raise ReplayError(f"--ca {ca}: holds no certificates. Name a PEM file.") from None
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _await_alert(connection: ssl.SSLSocket) -> None:
+    # With TLS 1.3 a server refuses a client's certificate, or the lack of one, after the handshake.
+    connection.settimeout(_ALERT_S)
+    with contextlib.suppress(TimeoutError):
+        connection.recv(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def perform(order: Order) -> Done:
         RefusedError: Locust was given another host.
     """
     spec = order.spec
-    run_preflight.reach(spec.targets, spec.ca, spec.insecure)
+    run_preflight.reach(spec.targets, spec.tls)
     with new_folder(order.folder) as part:
         spec = msgspec.structs.replace(spec, out=str(part.resolve()))
         logs = part / LOGS_NAME
@@ -134,6 +134,7 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         ended_reason=seen.reason,
         ended_at_ns=at_ns,
         preflight=preflight,
+        connections="session" if spec.follow_sessions else "pool",
         hooks=spec.hooks.sha256 if spec.hooks is not None else "",
         hook_failures=_summed(end.hook_failures for end in ends),
         ticks=[tick.tick for tick in seen.ticks],

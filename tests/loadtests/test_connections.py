@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from loadtests.engine.calls import Call, Lane, Row
-from loadtests.engine.pool import Limits, Pool, tls_context
+from loadtests.engine.pool import Limits, Pool
+from loadtests.engine.session_pool import KEEP_IDLE_NS, SessionPool
+from replay.errors import ReplayError
+from replay.tls import TLSFiles, tls_context
 
 METHODS = ["GET", "HEAD", "POST"]
 MS = 1_000_000
@@ -47,10 +51,10 @@ class Client:
     def done(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
         self.ended.append(Ended(call, status, error, bytes_in))
 
-    async def ask(self, method: str = "GET", wait: bool = True) -> Ended:
+    async def ask(self, method: str = "GET", wait: bool = True, session: int = 0) -> Ended:
         """Send one request and wait for its end."""
         self.calls += 1
-        row = Row(0, self.calls, 0, 0, -1, 0, 0, METHODS.index(method), 0, 200, False, b"")
+        row = Row(0, self.calls, session, 0, -1, 0, 0, METHODS.index(method), 0, 200, False, b"")
         call = Call(row, Lane(0, 0, 0), 0, 1, f"{method} / HTTP/1.1\r\nHost: h\r\n\r\n".encode())
         call.ready = time.monotonic_ns()
         assert self.pool is not None
@@ -73,17 +77,19 @@ def client_of(
     client_tls: ssl.SSLContext | None = None,
     server_tls: ssl.SSLContext | None = None,
     server_name: str = "127.0.0.1",
+    address: str = "127.0.0.1",
+    kind: type[Pool] = Pool,
 ) -> Client:
     """Run ``asks`` with a client of a server that does ``serve`` on each connection."""
     client = Client()
 
     async def run() -> None:
-        listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_tls)
+        listener = await asyncio.start_server(serve, address, 0, ssl=server_tls)
         port = listener.sockets[0].getsockname()[1]
         limits = Limits(connections, 2000 * MS, timeout_ms * MS, timeout_ms * MS)
-        client.pool = Pool(
+        client.pool = kind(
             asyncio.get_running_loop(),
-            "127.0.0.1",
+            address,
             port,
             client_tls,
             server_name,
@@ -357,7 +363,7 @@ def test_tls_is_verified_against_the_name_though_the_address_is_pinned(
     client = client_of(
         answering(PLAIN),
         asking("GET", "GET"),
-        client_tls=tls_context(str(pem) if trusted else "", insecure),
+        client_tls=tls_context(TLSFiles(str(pem) if trusted else "", insecure)),
         server_tls=server_tls,
         server_name="staging.example",
     )
@@ -381,3 +387,127 @@ def test_a_pool_says_when_this_machine_can_open_no_more_connections() -> None:
     client = client_of(answering(PLAIN), ask)
 
     assert client.exhausted == ["no connection can be opened (EMFILE)"]
+
+
+def with_client_certificate(folder: Path, files: TLSFiles, trusted: Path, server: tuple[Path, Path]) -> Client:
+    """A client of a server that wants a certificate of ``trusted``."""
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(*server)
+    server_tls.verify_mode = ssl.CERT_REQUIRED
+    server_tls.load_verify_locations(trusted)
+    return client_of(
+        answering(PLAIN),
+        asking("GET"),
+        client_tls=tls_context(files),
+        server_tls=server_tls,
+        server_name="staging.example",
+    )
+
+
+def test_a_client_certificate_is_shown_where_one_is_wanted(tmp_path: Path) -> None:
+    server, mine, other = (certificate(tmp_path, name) for name in ("staging.example", "me.example", "other.example"))
+    both = tmp_path / "both.pem"
+    both.write_bytes(mine[0].read_bytes() + mine[1].read_bytes())
+    ca = str(server[0])
+
+    for files in (TLSFiles(ca, cert=str(mine[0]), key=str(mine[1])), TLSFiles(ca, cert=str(both))):
+        [ended] = with_client_certificate(tmp_path, files, mine[0], server).ended
+        assert (ended.status, ended.error) == (200, "")
+    for files in (TLSFiles(ca), TLSFiles(ca, cert=str(other[0]), key=str(other[1]))):
+        [ended] = with_client_certificate(tmp_path, files, mine[0], server).ended
+        assert (ended.status, ended.error) in {(0, "tls"), (0, "reset")}  # TLS 1.3 refuses after the handshake
+
+
+def test_certificates_that_cannot_be_used_are_one_line(tmp_path: Path) -> None:
+    mine, other = certificate(tmp_path, "me.example"), certificate(tmp_path, "other.example")
+    key = serialization.load_pem_private_key(mine[1].read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"canary"),
+        )
+    )
+    cert = str(mine[0])
+    for files, message in (
+        (TLSFiles(ca=str(tmp_path / "none")), "--ca"),
+        (TLSFiles(cert=cert), "--cert"),
+        (TLSFiles(cert=cert, key=str(other[1])), "fit each other"),
+        (TLSFiles(cert=cert, key=str(locked)), "without a passphrase"),
+        (TLSFiles(key=str(mine[1])), "Add --cert"),
+    ):
+        with pytest.raises(ReplayError, match=message) as caught:
+            tls_context(files)
+        assert "\n" not in str(caught.value)
+
+
+def test_ipv6_is_spoken() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    client = client_of(answering(PLAIN), asking("GET", "GET"), address="::1")
+
+    assert [(ended.status, ended.call.reused) for ended in client.ended] == [(200, False), (200, True)]
+
+
+def test_each_session_has_connections_of_its_own_where_they_follow_sessions() -> None:
+    async def ask(client: Client) -> None:
+        for session in (1, 2, 1, 2):
+            await client.ask(session=session)
+        await asyncio.gather(client.ask(session=1), client.ask(session=1))
+
+    client = client_of(answering(PLAIN), ask, kind=SessionPool)
+    used = [(ended.call.row.session, ended.call.connection, ended.call.reused) for ended in client.ended]
+
+    assert [ended.status for ended in client.ended] == [200] * 6
+    assert used[:4] == [(1, 1, False), (2, 2, False), (1, 1, True), (2, 2, True)]
+    assert sorted(used[4:]) == [(1, 1, True), (1, 3, False)]
+
+
+def test_the_longest_idle_connection_makes_room_for_another_session() -> None:
+    async def ask(client: Client) -> None:
+        for session in (1, 2, 1, 3, 1, 2):
+            await client.ask(session=session)
+
+    client = client_of(answering(PLAIN), ask, kind=SessionPool, connections=2)
+
+    assert [ended.call.connection for ended in client.ended] == [1, 2, 1, 3, 1, 4]
+
+
+def test_sessions_wait_for_each_other_where_no_connection_is_idle() -> None:
+    async def ask(client: Client) -> None:
+        await asyncio.gather(*(client.ask(session=session) for session in (1, 2, 3, 1)))
+
+    client = client_of(answering(PLAIN), ask, kind=SessionPool, connections=1)
+    numbers = {(ended.call.row.session, ended.call.connection) for ended in client.ended}
+
+    assert [ended.status for ended in client.ended] == [200] * 4
+    assert len(numbers) == len({number for _, number in numbers}) == 4
+
+
+def test_a_session_that_is_quiet_for_long_hangs_up() -> None:
+    async def ask(client: Client) -> None:
+        await client.ask(session=1)
+        assert client.pool is not None
+        client.pool.expire(time.monotonic_ns() + KEEP_IDLE_NS)
+        await client.ask(session=1)
+
+    client = client_of(answering(PLAIN), ask, kind=SessionPool)
+
+    assert [ended.call.connection for ended in client.ended] == [1, 2]
+
+
+@pytest.mark.parametrize("kind", [Pool, SessionPool])
+def test_early_closes_and_refusals_are_the_same_whoever_shares(kind: type[Pool]) -> None:
+    async def ask(client: Client) -> None:
+        await client.ask(session=1)
+        await client.ask(session=1)  # the server closes instead; sent once more
+        await client.ask("POST", session=2)
+
+    client = client_of(closes_kept_connections(), ask, kind=kind)
+
+    assert [(ended.status, ended.call.attempt) for ended in client.ended][:2] == [(200, 1), (200, 2)]
+    assert client.ended[2].call.attempt == 1
