@@ -93,7 +93,7 @@ def spans(wire: bytes) -> Iterator[Span]:
             yield Span(place, found.start(2), len(found[2]), "raw", _text(found[2]))
     body_at = head_end + 4
     if wire[body_at : body_at + 64].lstrip()[:1] in {b"{", b"["}:
-        yield from _json(wire, body_at)
+        yield from json_spans(wire, body_at)
     elif kind.startswith(b"application/x-www-form-urlencoded"):
         yield from _pairs("form", wire, body_at, len(wire))
 
@@ -142,7 +142,7 @@ class _Level:
         self.count = 0
 
 
-def _json(wire: bytes, start: int) -> Iterator[Span]:
+def json_spans(wire: bytes, start: int) -> Iterator[Span]:
     """The leaves of JSON, of several documents too; ends where the text is none or is nested too deep."""
     levels: list[_Level] = []
     for found in _TOKEN.finditer(wire, start):

@@ -1,0 +1,195 @@
+"""Applies rules to the exchanges that a plan takes: which spans to fill, which places of answers to remember."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from replay.exchange import Exchange
+from replay.plan.bindings import Cookies, Fill, Take
+from replay.plan.links.answered import Answer, issued
+from replay.plan.links.places import general, is_listed
+from replay.plan.links.rules import Lookup, Place
+from replay.plan.links.sent import Leaf, cookies_at, sent
+from replay.plan.links.stitching import Stitcher
+from replay.plan.links.values import is_candidate, key_of
+from replay.plan.times import Shift
+
+NEEDS_VALUE = "needs a value from an earlier answer"
+_MAX_SESSIONS = 100_000
+_MAX_VALUES = 20_000
+_NOT_TAKEN = -1
+
+
+@dataclass(slots=True)
+class _Value:
+    """A value that an answer of the session issued."""
+
+    row: int
+    """The taken request that it answered; −1: it is not in the plan."""
+    place: str
+    ended: int
+    key: int = -1
+    """Its number in the session, once a request carries it."""
+
+
+@dataclass(slots=True)
+class _Session:
+    values: dict[tuple[Place, str], _Value] = field(default_factory=dict)
+    """By the rule's place and the value."""
+    cookies: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Cookie → the taken request whose answer set it last, and when that had ended."""
+    keys: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A prepared request, and what lives in it. ``of`` and ``takes`` name taken requests."""
+
+    wire: bytes
+    fill: list[Fill] = field(default_factory=list)
+    cookies: Cookies | None = None
+    takes: list[tuple[int, Take]] = field(default_factory=list)
+    """What answers to earlier requests must give, seen now that it is needed."""
+    missing: bool = False
+    """A value comes from an answer to a request that the plan does not hold."""
+
+
+class Binder:
+    """Follows a capture in the order of its answers; ``bind`` and then ``answered`` for every exchange.
+
+    Memory is bounded: the 100,000 sessions last seen, 20,000 values in each.
+    """
+
+    def __init__(self, rules: Lookup, times: Shift) -> None:
+        self._rules = rules
+        self._times = times
+        self._stitcher = Stitcher()
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._roots = {
+            route: frozenset(place.partition("|")[0] for place in places) for route, places in rules.producers.items()
+        }
+
+    def session(self, exchange: Exchange) -> str:
+        """The session that the exchange belongs to."""
+        return self._stitcher.session(exchange)
+
+    def bind(self, exchange: Exchange, session_name: str, wire: bytes) -> Bound:
+        """What lives in the request, whose prepared bytes are ``wire``."""
+        session = self._sessions.get(session_name)
+        if session is None:
+            return Bound(wire)
+        cookies, missing = None, False
+        if session.cookies:
+            wire, cookies, missing = self._without_cookies(exchange, session, wire)
+        if exchange.route not in self._rules.consuming:
+            return Bound(wire, cookies=cookies, missing=missing)
+        fill: list[Fill] = []
+        takes: list[tuple[int, Take]] = []
+        filled = 0
+        for leaf in sent(wire):
+            if leaf.at < filled or not leaf.is_writable:
+                continue
+            found = self._value(session, exchange, leaf)
+            if found is None:
+                continue
+            if found.row == _NOT_TAKEN:
+                missing = True
+                continue
+            if found.key < 0:
+                found.key = session.keys
+                session.keys += 1
+                takes.append((found.row, Take(found.key, found.place)))
+            fill.append(Fill(leaf.at, leaf.size, found.key, of=[found.row], layers=list(leaf.layers)))
+            filled = leaf.at + leaf.size
+        return Bound(wire, fill, cookies, takes, missing)
+
+    def answered(self, exchange: Exchange, session_name: str, row: int) -> bool:
+        """Remember what the answer issued; ``row`` is its taken request, −1 where the plan leaves it out.
+
+        True where the answer set a cookie of the rules.
+        """
+        response = exchange.response
+        if response is None:
+            return False
+        places = self._rules.producers.get(exchange.route)
+        sets_cookies = self._rules.cookies and any(name.lower() == "set-cookie" for name, _ in response.headers)
+        if not places and not sets_cookies:
+            return False
+        session = self._session(session_name)
+        ended = exchange.started if exchange.ended is None else exchange.ended
+        did_set = False
+        if sets_cookies:
+            for place, _ in Answer(response.headers, None).roots():
+                kind, _, name = place.partition("/")
+                routes = self._rules.cookies.get(name)
+                if kind == "set-cookie" and routes is not None and (not routes or exchange.route in routes):
+                    session.cookies[name] = (row, ended)
+                    did_set = True
+        if places:
+            answer = Answer(response.headers, response.body if isinstance(response.body, str) else None)
+            for place, value in issued(answer, self._roots[exchange.route]):
+                rule = general(place)
+                if rule in places and is_candidate(value) and len(session.values) < _MAX_VALUES:
+                    self._remember(session, (exchange.route, rule), value, _Value(row, place, ended))
+        return did_set
+
+    def _remember(self, session: _Session, producer: Place, value: str, found: _Value) -> None:
+        moved = self._times.head(value)
+        for each in {value, moved}:
+            known = session.values.get((producer, key_of(each)))
+            # A value that is issued again is the same value; taken from the plan's request where one is.
+            if known is None or (known.row == _NOT_TAKEN and known.key < 0):
+                session.values[producer, key_of(each)] = found
+
+    def _value(self, session: _Session, exchange: Exchange, leaf: Leaf) -> _Value | None:
+        producers = self._rules.consumers.get((exchange.route, general(leaf.place)))
+        if not producers or not is_candidate(leaf.value):
+            return None
+        key = key_of(leaf.value)
+        found = [
+            (is_listed(producer[1]), value.ended, value)
+            for producer in producers
+            if (value := session.values.get((producer, key))) is not None and value.ended <= exchange.started
+        ]
+        taken = [each for each in found if each[2].row != _NOT_TAKEN] or found
+        return min(taken, key=lambda each: each[:2])[2] if taken else None
+
+    def _without_cookies(
+        self, exchange: Exchange, session: _Session, wire: bytes
+    ) -> tuple[bytes, Cookies | None, bool]:
+        """The bytes without the cookies that answers had set, and where the jar's go."""
+        pairs = cookies_at(wire)
+        own, names, rows, missing = [], [], [], False
+        for name, value, _, _ in pairs:
+            row, ended = session.cookies.get(name, (_NOT_TAKEN, exchange.started + 1))
+            if ended > exchange.started:
+                own.append(f"{name}={value}")
+            elif row == _NOT_TAKEN:
+                missing = True
+            else:
+                names.append(name)
+                rows.append(row)
+        if not names:
+            return wire, None, missing
+        start, end = pairs[0][2], pairs[-1][3]
+        rows = sorted(set(rows))
+        if own:
+            kept = "; ".join(own).encode("latin-1")
+            return (
+                wire[:start] + kept + b"; " + wire[end:],
+                Cookies(start + len(kept) + 2, names, rows),
+                missing,
+            )
+        line = wire.rindex(b"\r\n", 0, start) + 2
+        line_end = wire.index(b"\r\n", end) + 2
+        return wire[:line] + wire[line_end:], Cookies(line, names, rows, is_line=True), missing
+
+    def _session(self, name: str) -> _Session:
+        session = self._sessions.get(name)
+        if session is None:
+            session = self._sessions[name] = _Session()
+            if len(self._sessions) > _MAX_SESSIONS:
+                self._sessions.popitem(last=False)
+        self._sessions.move_to_end(name)
+        return session

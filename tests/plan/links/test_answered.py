@@ -1,0 +1,63 @@
+"""Every value of an answer by place, and the place most like one that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from replay.plan.links.answered import Answer, issued
+from replay.plan.links.places import general, is_answer_place
+from replay.sanitize.policy import load_policy
+from tests.services.recorded import SERVICES, recorded, sanitised
+
+PAGE = """<!DOCTYPE html><html><head><meta name="csrf-token" content="m3ta"></head><body data-build="b1">
+<form action="/orders/17/pay?token=f0rm"><input type=hidden name='csrf' value="t&amp;k">
+<input name="csrf" value="2nd"></form><a href="/orders/18">a</a><a href="/orders/19">b</a>
+<script type="application/json">{"state": {"id": 5}}</script></body></html>"""
+
+
+def test_a_page_issues_fields_meta_tags_links_data_and_documents() -> None:
+    values = dict(issued(Answer([("Content-Type", "text/html")], PAGE)))
+
+    assert values["html/meta/csrf-token"] == "m3ta"
+    assert values["html/input/csrf"] == "t&k"
+    assert values["html/input/csrf#1"] == "2nd"
+    assert values["html/link[/orders/*/pay?token]|url/query/token"] == "f0rm"
+    assert values["html/link[/orders/*]|url/path/2"] == "18"
+    assert values["html/link[/orders/*]#1|url/path/2"] == "19"
+    assert values["html/data/build"] == "b1"
+    assert values["html/script/0|json/state/id"] == "5"
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_what_is_issued_at_a_place_is_found_there(service: type) -> None:
+    for each in sanitised(recorded(service, 2), load_policy("builtin:strict")):
+        assert each.response is not None
+        answer = Answer(each.response.headers, each.response.body if isinstance(each.response.body, str) else None)
+        for place, value in issued(answer):
+            assert answer.at(place) == value, place
+            assert is_answer_place(place), place
+            assert is_answer_place(general(place)), place
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "value"),
+    [
+        ("json/items/7/id", '{"items": [{"id": "a"}, {"id": "b"}]}', "b"),
+        ("json/id", '{"data": {"order": {"id": 7}}}', "7"),
+        ("json/id", '{"first": {"id": 7}, "second": {"id": 8}}', None),
+        ("json/id", "not JSON", None),
+        ("json/token|jwt/sub", '{"token": "no token"}', None),
+        ("html/link[/orders/*]#9|url/path/2", '<html><a href="/orders/18">', "18"),
+    ],
+)
+def test_a_place_that_is_not_there_means_the_one_most_like_it(place: str, text: str, value: str | None) -> None:
+    assert Answer([], text).at(place) == value
+
+
+def test_cookies_and_headers_are_found_whatever_their_case() -> None:
+    answer = Answer([("SET-COOKIE", "sid=abc%20d; Path=/"), ("Location", "/a/7?code=x#state=y")], None)
+
+    assert answer.at("set-cookie/sid") == "abc d"
+    assert answer.at("header/location|url/path/2") == "7"
+    assert answer.at("header/location|url/query/code") == "x"
+    assert answer.at("header/location|url/fragment/state") == "y"
