@@ -84,6 +84,8 @@ class CaptureManifest(msgspec.Struct, frozen=True):
     complete: bool = False
     """False until the capture was closed in order."""
     retention_days: int = 30
+    start: str = ""
+    """The capture's start, sealed under its key, so that tables of the same map get the same times; '' where none."""
 
 
 def read_capture_manifest(folder: Path) -> CaptureManifest:

@@ -55,7 +55,9 @@ class Recorder:
         wall_ns: Callable[[], int] = time.time_ns,
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[Word], None] = lambda _: None,
+        seal_start: Callable[[int], str] = lambda _: "",
     ) -> None:
+        self._seal_start = seal_start
         self.in_order = False
         """The addon has said its last word, so nothing is missing that is not counted."""
         self.gate_stopped = False
@@ -145,6 +147,7 @@ class Recorder:
             duration_ns=max(0, self._counters.at_ns - self._epoch_ns) if self._counters.at_ns else 0,
             segments=list(self._writer.closed),
             complete=complete,
+            start=self._seal_start(self._epoch_ns) if self._epoch_ns else "",
         )
 
     def _record(self, payload: bytes) -> None:
@@ -207,7 +210,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def _recorder(content: bytes) -> Recorder:
-    from replay.sanitize.keys import KeySource, load_key
+    from replay.sanitize.keys import KeySource, load_key, sealed_start
     from replay.sanitize.policy import load_policy
     from replay.sanitize.sanitizer import Sanitizer
     from replay.sanitize.self_test import self_test
@@ -230,7 +233,14 @@ def _recorder(content: bytes) -> Recorder:
     )
     folder = Path(settings.folder)
     seal = seal_for(settings.recipient) if settings.recipient else None
-    recorder = Recorder(folder, manifest, cleaner_at, writer=SegmentWriter(folder, manifest.id, seal=seal), say=say)
+    recorder = Recorder(
+        folder,
+        manifest,
+        cleaner_at,
+        writer=SegmentWriter(folder, manifest.id, seal=seal),
+        say=say,
+        seal_start=lambda epoch_ns: sealed_start(key, epoch_ns),
+    )
     write_manifest(folder / MANIFEST_NAME, recorder.manifest())
     return recorder
 

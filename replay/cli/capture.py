@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from replay.sanitize.keys import KeySource
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +53,7 @@ def register(app: typer.Typer) -> None:
         from replay.artefacts import named
         from replay.capture.live import Order
         from replay.capture.live import capture as run
+        from replay.cli.keys import key_source
         from replay.cli.output import progress, stdout
         from replay.cli.values import days, duration_s, share
 
@@ -64,7 +62,7 @@ def register(app: typer.Typer) -> None:
             upstream=upstream.rstrip("/"),
             listen=listen,
             policy=policy,
-            key=_key_source(key_file, key_fd, key_command),
+            key=key_source(key_file, key_fd, key_command),
             session_by=session_by,
             share=share(sample),
             duration_s=duration_s(duration) if duration else None,
@@ -79,14 +77,3 @@ def register(app: typer.Typer) -> None:
         if manifest.dropped:
             reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(manifest.dropped.items()))
             stdout.print(f"Not in it: {reasons}; lost {lost / max(1, manifest.seen):.2%} of {manifest.seen:,}.")
-
-
-def _key_source(file: str, fd: int, command: str) -> KeySource:
-    from replay.errors import ReplayError
-    from replay.sanitize.keys import KeySource
-
-    asked = (KeySource("file", file), KeySource("fd", str(fd) if fd >= 0 else ""), KeySource("command", command))
-    given = [source for source in asked if source.value]
-    if len(given) > 1:
-        raise ReplayError("--key-file, --key-fd and --key-command: give at most one of them.")
-    return given[0] if given else KeySource()

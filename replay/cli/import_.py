@@ -90,7 +90,7 @@ def register(app: typer.Typer) -> None:
         from replay.cli.values import days
         from replay.exchange import CAPTURE_FORMAT
         from replay.formats.intake import FORMATS, SESSIONS, close_capture, epoch_ns, open_sources, take_in
-        from replay.sanitize.keys import KeySource, load_key
+        from replay.sanitize.keys import KeySource, load_key, sealed_start
         from replay.sanitize.policy import load_policy
         from replay.sanitize.sanitizer import Sanitizer
         from replay.sanitize.self_test import self_test
@@ -130,6 +130,7 @@ def register(app: typer.Typer) -> None:
                 templates=rules.templates,
                 key_id=key.key_id,
                 key_mode=key.mode,
+                start=sealed_start(key, epoch_ns(sources)),
                 session_by=session_by,
                 retention_days=retention_days,
             )

@@ -28,6 +28,7 @@ from replay.cli import (
     learn,
     plan,
     policy,
+    pseudonymise,
     purge,
     run,
 )
@@ -41,6 +42,7 @@ VERBS = (
     import_.register,
     export.register,
     policy.register,
+    pseudonymise.register,
     audit.register,
     inspect_.register,
     cat.register,

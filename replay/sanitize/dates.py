@@ -26,7 +26,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 ISO = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9}+)?+)?+"
-    r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?+)?+"
+    r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?+(?![0-9A-Za-z]))?+)?+"
 )
 HTTP = (
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{1,2}+[ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ -]"
@@ -34,7 +34,8 @@ HTTP = (
 )
 SLASHED = r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"
 _ISO = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:([Tt ])(\d{2}):(\d{2})(?::(\d{2})(?:([.,])(\d{1,9}))?)?([Zz]|[+-]\d{2}:?\d{2})?)?"
+    r"(\d{4})-(\d{2})-(\d{2})(?:([Tt ])(\d{2}):(\d{2})(?::(\d{2})(?:([.,])(\d{1,9}))?)?"
+    r"([Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _HTTP = re.compile(r"(\w{3}), (\d{1,2})([ -])(\w{3})[ -](\d{4}) (\d{2}):(\d{2}):(\d{2}) (\S+)")
 _EPOCH_UNIT_NS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
@@ -145,5 +146,6 @@ class Clock:
 def _zone_s(zone: str | None) -> int:
     if zone is None or zone in {"Z", "z"}:
         return 0
-    seconds = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
+    minutes = int(zone[-2:]) if len(zone) > 3 else 0
+    seconds = int(zone[1:3]) * 3600 + minutes * 60
     return -seconds if zone[0] == "-" else seconds

@@ -6,6 +6,7 @@ an ephemeral key (the default) lives in one process and is gone with it, and the
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import shlex
@@ -14,6 +15,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import Literal
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -21,6 +24,8 @@ from replay.errors import ReplayError
 
 KEY_BYTES = 32
 COMMAND_TIMEOUT_S = 60
+_NONCE_BYTES = 12
+_START = b"start|v1"
 _HINT = "A key is 32 bytes, or 64 hexadecimal digits: make one with 'openssl rand -hex 32'."
 
 type KeyMode = Literal["ephemeral", "file", "fd", "command"]
@@ -54,11 +59,36 @@ class Key:
             self.__root
         )
 
+    def sealed(self, purpose: bytes, content: bytes) -> str:
+        """``content`` encrypted and authenticated, hexadecimal; the same for the same content (as in RFC 5297)."""
+        nonce = hmac.digest(self.derive(b"nonce|" + purpose), content, "sha256")[:_NONCE_BYTES]
+        return (nonce + AESGCM(self.derive(b"seal|" + purpose)).encrypt(nonce, content, purpose)).hex()
+
+    def opened(self, purpose: bytes, text: str) -> bytes | None:
+        """What was sealed for the same purpose; None where it was not, or under another key."""
+        try:
+            raw = bytes.fromhex(text)
+            sealer = AESGCM(self.derive(b"seal|" + purpose))
+            return sealer.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], purpose)
+        except (ValueError, InvalidTag):
+            return None
+
     def __repr__(self) -> str:
         return f"Key({self.mode})"
 
     def __reduce__(self) -> str:
         raise TypeError("a key is not written anywhere")
+
+
+def sealed_start(key: Key, epoch_ns: int) -> str:
+    """A capture's start for its manifest, readable with the key alone; '' where the key is gone with the capture."""
+    return "" if key.mode == "ephemeral" else key.sealed(_START, str(epoch_ns).encode())
+
+
+def opened_start(key: Key, text: str) -> int | None:
+    """The capture's start, nanoseconds since 1970; None where the manifest holds none."""
+    found = key.opened(_START, text) if text else None
+    return int(found) if found else None
 
 
 def load_key(source: KeySource) -> Key:

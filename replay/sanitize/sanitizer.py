@@ -7,20 +7,14 @@ from collections.abc import Iterable
 
 from replay.exchange import Body, Exchange, Pair, RawExchange, RawPair, Request, Response, Sealed
 from replay.routes import word_set
-from replay.sanitize.dates import Clock
 from replay.sanitize.gate import Gate
 from replay.sanitize.keys import Key
-from replay.sanitize.leaves import Leaves
+from replay.sanitize.mapping import Map
 from replay.sanitize.policy import Policy
-from replay.sanitize.pseudonyms import Pseudonyms
 from replay.sanitize.sessions import Sessions
-from replay.sanitize.walk import Walk
-from replay.sanitize.walkers import graphql
 from replay.sanitize.walkers.bodies import Bodies, CleanBody
 from replay.sanitize.walkers.cookies import Cookies
 from replay.sanitize.walkers.headers import Headers
-from replay.sanitize.walkers.json_text import JsonText
-from replay.sanitize.walkers.urls import Urls
 
 _METHODS = word_set("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT PROPFIND REPORT PURGE QUERY")
 _VERSIONS = frozenset({"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/2", "HTTP/3"})
@@ -47,17 +41,11 @@ class Sanitizer:
         self.counts: Counter[str] = Counter()
         """Why exchanges were withheld (``withheld:REASON``), and notes (``veto``, ``opaque_body`` …)."""
         self._epoch_ns = epoch_ns
-        self._pseudonyms = Pseudonyms(key)
-        leaves = Leaves(self._pseudonyms, Clock(epoch_ns, self._pseudonyms.number))
-        self._walk = Walk(policy, leaves, self.counts)
-        self._urls = Urls(self._walk)
-        documents = JsonText(self._walk)
-        leaves.url = self._urls.reference
-        leaves.document = documents.nested
-        leaves.query = lambda text: graphql.mapped(self._walk, text) if graphql.is_graphql(text) else None
+        joined = Map(policy, key, epoch_ns, self.counts)
+        self._pseudonyms, self._walk, self._urls = joined.pseudonyms, joined.walk, joined.urls
         self._headers = Headers(self._walk, self._urls, Cookies(self._walk, self._urls))
-        self._bodies = Bodies(self._walk, self._urls, documents)
-        self._gate = Gate(policy.vocabulary, leaves.shapes.number)
+        self._bodies = Bodies(self._walk, self._urls, joined.documents)
+        self._gate = Gate(policy.vocabulary, joined.leaves.shapes.number)
         self._sessions = Sessions(session_by, lambda mark: self._short("session", mark))
 
     def clean(self, raw: RawExchange) -> Exchange | None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.sanitize.dates import NEAR_DAYS, REFERENCE
-from tests.sanitize.making import EPOCH_NS, clock
+from tests.sanitize.making import EPOCH_NS, clock, leaves
 
 CLOCK = clock()
 START = datetime.fromtimestamp(EPOCH_NS // 10**9, UTC)
@@ -122,3 +122,14 @@ def test_no_iso_like_text_raises(text: str) -> None:
 @given(st.from_regex(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", fullmatch=True))
 def test_no_slashed_text_raises(text: str) -> None:
     CLOCK.slashed(text)
+
+
+@pytest.mark.parametrize("zone", ["+02", "+0200", "+02:00"])
+def test_a_zone_of_hours_alone_is_one_as_databases_write_it(zone: str) -> None:
+    found = clock().iso(f"2026-09-21 16:13:20.5{zone}")
+
+    assert found == f"2036-01-01 02:00:00.5{zone}"
+
+
+def test_what_looks_like_a_zone_and_goes_on_is_none() -> None:
+    assert leaves().text("2026-09-21 16:13:20-123")[:4] == "2036"

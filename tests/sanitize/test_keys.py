@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from replay.errors import ReplayError
-from replay.sanitize.keys import Key, KeyMode, KeySource, load_key
+from replay.sanitize.keys import Key, KeyMode, KeySource, load_key, opened_start, sealed_start
 
 HEX = "ab" * 32
 
@@ -100,3 +100,18 @@ def test_two_labels_have_two_keys() -> None:
 
     assert key.derive(b"a") != key.derive(b"b")
     assert len(key.derive(b"a")) == 32
+
+
+def test_a_capture_s_start_is_read_with_its_key_alone() -> None:
+    mine, other = Key(b"a" * 32, "file"), Key(b"b" * 32, "file")
+    sealed = sealed_start(mine, 1_790_000_000_123_456_789)
+
+    assert opened_start(mine, sealed) == 1_790_000_000_123_456_789
+    assert opened_start(other, sealed) is None
+    assert opened_start(mine, sealed[:-2] + "00") is None
+    assert opened_start(mine, "") is None
+    assert sealed_start(mine, 1_790_000_000_123_456_789) == sealed != sealed_start(mine, 1)
+
+
+def test_the_start_of_a_capture_whose_key_is_gone_is_not_written() -> None:
+    assert sealed_start(load_key(KeySource()), 1_790_000_000_000_000_000) == ""

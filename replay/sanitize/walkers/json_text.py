@@ -43,6 +43,18 @@ class JsonText:
         """A document within a string. A bare number there is text like any other, so nobody asks for one."""
         return self.document(text)
 
+    def parsed(self, text: str | bytes) -> Any:
+        """What a document holds, numbers with a fraction as they are spelled; raises ValueError where it is none."""
+        return self._decode(text)
+
+    def member(self, name: str, value: Any) -> Any:
+        """The image of a value that stands under a name in the outermost object."""
+        return self._node(value, self._walk.name(name), (name,))
+
+    def written(self, node: Any, like: str | bytes) -> str:
+        """A document in the layout that ``like`` has: compact, indented, or with Python's separators."""
+        return self._encoded(node, like)
+
     def any(self, text: str) -> str | None:
         """A body that is JSON or one of its relatives, in the same form; None where it is none of them."""
         first = text.lstrip(" \t\r\n")[:1]

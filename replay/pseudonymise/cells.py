@@ -1,0 +1,147 @@
+"""The map of a table's cells: what the capture's sanitiser makes of the same value under the same name.
+
+A cell goes by the name of its column, as a JSON member, a form field or a cookie goes by its own: the name says
+whether it is a secret, a time or a place, and which domain of the policy keeps it. All else the value decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from replay.sanitize.mapping import Map
+from replay.sanitize.policy import Domain, Policy
+from replay.sanitize.veto import vetoed
+
+type TextMap = Callable[[str], str]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Cells:
+    """Maps cells by the name of their column."""
+
+    def __init__(self, joined: Map, policy: Policy, counts: Counter[str]) -> None:
+        self._map = joined
+        self._walk = joined.walk
+        self._policy = policy
+        self._counts = counts
+
+    def domain(self, name: str) -> Domain | None:
+        """The policy's domain that a column of this name belongs to; None where no rule of every route names it."""
+        found = self._policy.domains.get(name) or self._policy.parameters.get(name)
+        if found is not None:
+            return found
+        named = {
+            place.domain.name: place.domain
+            for place in self._policy.places
+            if place.domain is not None and place.name == name and not place.route
+        }
+        return next(iter(named.values())) if len(named) == 1 else None
+
+    def begin(self) -> None:
+        """Start with another row."""
+        self._walk.begin("")
+
+    @property
+    def kept(self) -> set[str]:
+        """The values of the row at hand that a rule or a person let pass."""
+        return self._walk.kept
+
+    def text(self, name: str) -> TextMap:
+        """The map of a column of texts."""
+        walk, known, domain = self._walk, self._walk.name(name), self.domain(name)
+        if domain is None or known.is_secret:
+            if not known.is_special:
+                return self._map.leaves.text
+            return lambda value: walk.pseudonym(known, value)
+        accepts = domain.accepts
+        return lambda value: value if walk.passes(accepts(value), value) else walk.pseudonym(known, value)
+
+    def kept_text(self, name: str) -> TextMap:
+        """The map of a column that a person said to keep: itself, unless it looks like a secret or a person's."""
+        image = self.text(name)
+
+        def kept(value: str) -> str:
+            if vetoed(value):
+                self._counts["veto"] += 1
+                return image(value)
+            self._walk.kept.add(value)
+            return value
+
+        return kept
+
+    def node(self, name: str, value: Any) -> Any:
+        """The image of a typed value: of JSON, or of a column of Parquet. None and booleans pass."""
+        match value:
+            case None | bool():
+                return value
+            case str():
+                return self.text(name)(value)
+            case int():
+                return self._integer(name, value)
+            case float():
+                return self._float(name, value)
+            case Decimal():
+                return Decimal(self._number(name, format(value, "f")))
+            case datetime():
+                return self._moment(value)
+            case date():
+                return date.fromordinal(self._map.clock.moved_day(value.toordinal()))
+            case time():
+                return time.fromisoformat(self._map.leaves.shapes.time_of_day(value.isoformat()))
+            case bytes():
+                return self._map.pseudonyms.stream("bytes", value.hex(), len(value))
+            case list() | tuple():
+                return [self.node(name, each) for each in value]
+            case dict():
+                return {self._walk.name(key).clean: self.node(key, each) for key, each in value.items()}
+        raise TypeError(type(value).__name__)
+
+    def moment_ns(self, time_ns: int) -> int:
+        """Where a time, nanoseconds since 1970, is moved to."""
+        return self._map.clock.moved_ns(time_ns)
+
+    def member(self, name: str, value: Any) -> Any:
+        """The image of a JSON value that stands under a name; the rules of the policy speak inside it too."""
+        if isinstance(value, str):
+            return self.text(name)(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self._integer(name, value)
+        return self._map.documents.member(name, value)
+
+    def parsed(self, text: str) -> Any:
+        """What a JSON document holds; raises ValueError where it is none."""
+        return self._map.documents.parsed(text)
+
+    def document(self, node: Any, like: str) -> str:
+        """A document in the layout of ``like``."""
+        return self._map.documents.written(node, like)
+
+    def _integer(self, name: str, value: int) -> int:
+        domain = self.domain(name)
+        known = self._walk.name(name)
+        if domain is not None and not known.is_secret and self._walk.passes(domain.accepts(str(value)), str(value)):
+            return value
+        found = self._map.documents.member(name, value)
+        return int(found)
+
+    def _number(self, name: str, text: str) -> str:
+        image = self._map.documents.member(name, self._map.documents.parsed(text))
+        return (bytes(image) if isinstance(image, msgspec.Raw) else str(image).encode()).decode()
+
+    def _float(self, name: str, value: float) -> float:
+        text = repr(value)
+        return float(self._number(name, text)) if text[-1].isdigit() else value  # nan and inf say nothing
+
+    def _moment(self, value: datetime) -> datetime:
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        passed = aware - _EPOCH
+        moved_ns = self.moment_ns((passed.days * 86_400 + passed.seconds) * 10**9 + passed.microseconds * 1000)
+        moved = _EPOCH + timedelta(microseconds=moved_ns // 1000)
+        return moved.astimezone(value.tzinfo) if value.tzinfo is not None else moved.replace(tzinfo=None)

@@ -1,0 +1,268 @@
+"""A table under a capture's map, in every format."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replay.errors import InputError
+from replay.pseudonymise.columns import parse_choices
+from replay.pseudonymise.tables import Done, Table, pseudonymise
+from replay.sanitize.policy import Policy, load_policy
+from tests.sanitize.making import EPOCH_NS, cleaned, key
+
+STRICT = load_policy("builtin:strict")
+PEOPLE = "id,email,name,sku,created_at\n1042,alice@birdsong-mill.org,Alice Fowl,LAM-0007,1790000100\n"
+
+
+def mapped(
+    content: bytes | str,
+    path: str = "t.csv",
+    *,
+    folder: Path,
+    choices: list[str] | None = None,
+    policy: Policy = STRICT,
+    constants: dict[str, str] | None = None,
+    **options: object,
+) -> tuple[bytes, Done]:
+    file = folder / path
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    sink = io.BytesIO()
+    asked = Table(str(file), **options)  # type: ignore[arg-type]
+    done = pseudonymise(asked, sink, policy, key(), EPOCH_NS, parse_choices(choices or [], constants or {}))
+    return sink.getvalue(), done
+
+
+def rows(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def one(value: str, column: str = "x") -> str:
+    """What a table makes of one value."""
+    sink = io.BytesIO()
+    folder = Path(__import__("tempfile").mkdtemp())
+    text = io.StringIO()
+    csv.writer(text).writerows([[column], [value]])
+    (folder / "t.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
+    pseudonymise(Table(str(folder / "t.csv")), sink, STRICT, key(), EPOCH_NS, parse_choices([], {}))
+    found = list(csv.reader(io.StringIO(sink.getvalue().decode(), newline="")))
+    return found[1][0] if found[1] else ""
+
+
+IDS = st.one_of(
+    st.integers(0, 10**12).map(str),
+    st.from_regex(r"[A-Z]{3}-[0-9]{4}", fullmatch=True),
+    st.from_regex(r"[a-z]{2,10}[0-9]{1,6}", fullmatch=True),
+    st.uuids().map(str),
+    st.from_regex(r"[a-z]{3,8}\.[a-z]{3,8}@[a-z]{3,8}\.org", fullmatch=True),
+    st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(IDS)
+def test_a_value_has_the_pseudonym_that_it_has_in_a_path_a_query_json_and_a_cookie(value: str) -> None:
+    clean = cleaned(
+        f"/users/{quote(value, safe='@')}?ref={quote(value, safe='')}",
+        headers=[(b"Cookie", b"uid=" + value.encode()), (b"Content-Type", b"application/json")],
+        method="POST",
+        body=json.dumps({"ref": value, "list": [value]}).encode(),
+    )
+    image = one(value, "ref")
+
+    assert quote(image, safe="@") in clean.request.path.partition("?")[0]
+    assert f"ref={quote(image, safe='@')}" in clean.request.path or image in clean.request.path
+    assert json.loads(str(clean.request.body))["ref"] == image
+    cookie = next(value for name, value in clean.request.headers if name.lower() == "cookie")
+    assert image in cookie
+
+
+def test_every_format_has_one_map(tmp_path: Path) -> None:
+    row = {"id": 1042, "email": "alice@birdsong-mill.org", "sku": "LAM-0007", "created_at": 1790000100}
+    plain = {name: str(value) for name, value in row.items()}
+    as_csv = rows(mapped(",".join(row) + "\n" + ",".join(plain.values()) + "\n", folder=tmp_path)[0])[0]
+    as_json = json.loads(mapped(json.dumps(row) + "\n", "t.jsonl", folder=tmp_path)[0])
+    copied = mapped("\t".join(plain.values()) + "\n", "t.copy", names=tuple(row), folder=tmp_path)[0]
+    pq.write_table(pa.table({name: [value] for name, value in row.items()}), tmp_path / "in.parquet")
+    as_parquet = pq.read_table(
+        pa.BufferReader(mapped((tmp_path / "in.parquet").read_bytes(), "t.parquet", folder=tmp_path)[0])
+    ).to_pylist()[0]
+
+    assert as_csv != plain
+    assert {name: str(value) for name, value in as_json.items()} == as_csv
+    assert copied.decode().rstrip("\n").split("\t") == list(as_csv.values())
+    assert {name: str(value) for name, value in as_parquet.items()} == as_csv
+
+
+def test_the_layout_of_csv_stays(tmp_path: Path) -> None:
+    text = '\ufeffid;"note";x\r\n1;"";\r\n2;"a;""b""\nc";"7"\r\n'
+
+    found, done = mapped(text, delimiter=";", folder=tmp_path, choices=["note=keep"])
+
+    one_, two = one("1"), one("2")
+    assert found.decode() == f'id;"note";x\r\n{one_};"";\r\n{two};"a;""b""\nc";"{one("7")}"\r\n'
+    assert done.rows == 2
+
+
+def test_columns_are_kept_dropped_constant_or_known_by_another_name(tmp_path: Path) -> None:
+    found, done = mapped(
+        "id,status,notes,password,joined\n7,open,call her,$2b$x,1790000100\n8,shut,,,1790000200\n",
+        folder=tmp_path,
+        choices=["status=keep", "notes=drop", "joined=as:created_at"],
+        constants={"password": "$2b$12$staging"},
+    )
+
+    table = rows(found)
+    assert [row["status"] for row in table] == ["open", "shut"]
+    assert "notes" not in table[0]
+    assert table[0]["password"] == "$2b$12$staging"
+    assert int(table[1]["joined"]) - int(table[0]["joined"]) == 100
+    assert [each.treatment for each in done.columns] == [
+        "pseudonyms",
+        "kept",
+        "dropped",
+        "a constant",
+        "pseudonyms as created_at",
+    ]
+
+
+def test_what_was_to_be_kept_and_looks_like_a_person_is_mapped_and_counted(tmp_path: Path) -> None:
+    found, done = mapped("label\nlamp\nalice@birdsong-mill.org\n", folder=tmp_path, choices=["label=keep"])
+
+    assert rows(found)[0]["label"] == "lamp"
+    assert b"alice" not in found
+    assert done.counts["veto"] == 1
+
+
+def test_the_policy_s_domains_keep_what_they_keep_in_a_capture(tmp_path: Path) -> None:
+    policy = load_policy("builtin:demo")
+    name = next(iter(policy.domains))
+    inside = next(v for v in ("7", "lamp", "LAM-0007", "2") if policy.domains[name].accepts(v))
+
+    found, _ = mapped(f"{name}\n{inside}\n123456789012\n", folder=tmp_path, policy=policy)
+
+    assert rows(found)[0][name] == inside
+    assert rows(found)[1][name] != "123456789012"
+
+
+def test_the_highest_id_of_each_integer_column_is_known(tmp_path: Path) -> None:
+    found, done = mapped("id,sku\n1042,A-1\n77,B-2\n90555,C-3\n", folder=tmp_path)
+
+    highest = {each.name: each.highest for each in done.columns}
+    assert highest == {"id": max(int(row["id"]) for row in rows(found)), "sku": None}
+
+
+def test_a_dump_of_data_alone_is_mapped_table_by_table(tmp_path: Path) -> None:
+    dump = (
+        "--\n-- PostgreSQL database dump\n--\nSET statement_timeout = 0;\nSET client_encoding = 'UTF8';\n"
+        "SELECT pg_catalog.set_config('search_path', '', false);\n\n"
+        'COPY public."order" (id, account, note, at) FROM stdin;\n'
+        "7\t1042\t\\N\t2026-09-21 14:13:20.5+02\n8\t1042\ttab\\there\t2026-09-21 15:13:20.5+02\n\\.\n\n"
+        "SELECT pg_catalog.setval('public.order_id_seq', 8, true);\n"
+    )
+
+    found, done = mapped(dump, "d.sql", folder=tmp_path, choices=["order.note=drop"])
+
+    lines = found.decode().split("\n")
+    at = lines.index('COPY public."order" (id, account, at) FROM stdin;')
+    first, second = (line.split("\t") for line in lines[at + 1 : at + 3])
+    assert first[1] == second[1] == one("1042")
+    assert (first[2][-3:], second[2][:10]) == ("+02", first[2][:10])
+    moved = [datetime.fromisoformat(each[2] + ":00") for each in (first, second)]
+    assert (moved[1] - moved[0]).total_seconds() == 3600
+    assert lines[at + 3] == "\\."
+    assert "setval" not in found.decode()
+    assert done.counts["sequence"] == 1
+
+
+def test_copy_text_keeps_nulls_and_escapes(tmp_path: Path) -> None:
+    found, _ = mapped("a\tb\n\\N\tback\\\\slash\\nline\n", "t.copy", folder=tmp_path, choices=["b=keep"])
+
+    assert found == b"a\tb\n\\N\tback\\\\slash\\nline\n"
+
+
+def test_json_inside_is_walked_and_names_of_columns_stay(tmp_path: Path) -> None:
+    line = json.dumps({"id": 7, "Kundennr": "8123", "profile": {"email": "alice@birdsong-mill.org", "active": True}})
+
+    found = json.loads(mapped(line, "t.jsonl", folder=tmp_path)[0])
+
+    assert found["Kundennr"] == one("8123")
+    assert found["profile"] == {"email": one("alice@birdsong-mill.org"), "active": True}
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    when = datetime(2026, 9, 21, 14, 13, 21, tzinfo=UTC)
+    table = pa.table(
+        {
+            "id": pa.array([1042, None], pa.int64()),
+            "small": pa.array([30_000, 7], pa.int16()),
+            "kind": pa.array(["open", "open"]).dictionary_encode(),
+            "at": pa.array([when, None], pa.timestamp("ns", "UTC")),
+            "day": pa.array([date(2026, 9, 21), None]),
+            "price": pa.array([12.5, float("nan")]),
+            "tags": pa.array([["a1", "b2"], []], pa.list_(pa.string())),
+            "ok": pa.array([True, False]),
+        },
+        metadata={"origin": "alice's laptop"},
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+
+    content, done = mapped((tmp_path / "in.parquet").read_bytes(), "t.parquet", folder=tmp_path)
+
+    found = pq.read_table(pa.BufferReader(content))
+    row = found.to_pylist()[0]
+    assert str(row["id"]) == one("1042")
+    assert (found.schema.field("small").type, found.schema.field("id").type) == (pa.int64(), pa.int64())
+    assert row["at"].year == 2036
+    assert row["tags"] == [one("a1"), one("b2")]
+    assert (row["ok"], found["price"].to_pylist()[1] != found["price"].to_pylist()[1]) == (True, True)
+    assert b"laptop" not in content
+    assert done.rows == 2
+
+
+def test_a_packed_table_is_read(tmp_path: Path) -> None:
+    assert (
+        mapped(gzip.compress(PEOPLE.encode()), "t.csv.gz", folder=tmp_path)[0] == mapped(PEOPLE, folder=tmp_path)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("t.csv", "id,name\n1,SECRET\n2,SECRET,x\n", r"row 2 \(line 3\): 3 values, where the table has 2 columns"),
+        ("t.csv", 'id,name\n1,"SECRET\n', r"row 1 \(line 2\): a quote is opened and not closed"),
+        ("t.csv", 'id,name\n1,SEC"RET\n', r"row 1 \(line 2\): a quote stands inside a field"),
+        ("t.csv", b"id,name\n1,SECRET\xff\n", r"line 2: is no UTF-8"),
+        ("t.csv", "", r"is empty"),
+        ("t.csv", "SECRET@birdsong-mill.org,x\n1,2\n", r"column 1 of the first row is no column's name"),
+        ("t.csv", "7,x\n1,2\n", r"column 1 of the first row is no column's name"),
+        ("t.jsonl", '{"id": 1}\n{"id": SECRET}\n', r"row 2 \(line 2\): is no JSON"),
+        ("t.jsonl", '["SECRET"]\n', r"row 1 \(line 1\): is no object"),
+        ("t.sql", "SET x = 1;\nINSERT INTO t VALUES ('SECRET');\n", r"line 2: is no part of a dump of data alone"),
+        ("t.sql", "COPY t (a) FROM stdin;\nSECRET\n", r"the file ends inside a COPY block"),
+        ("t.parquet", "SECRET", r"is no Parquet file"),
+    ],
+)
+def test_damage_is_named_by_row_and_never_quoted(
+    tmp_path: Path, path: str, content: bytes | str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        mapped(content, path, folder=tmp_path)
+
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_choice_for_a_column_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no column statuss. Its columns: id, email"):
+        mapped(PEOPLE, folder=tmp_path, choices=["statuss=keep"])
