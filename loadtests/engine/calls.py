@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from loadtests.hooks import Request
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One request of the plan, as it stands in memory for a moment. Times are nanoseconds of the run clock."""
 
     due: int
@@ -27,6 +29,7 @@ class Row(NamedTuple):
     bound: bool
     """Needs a value of an earlier answer."""
     wire: bytes
+    """The planned bytes; b"" where they are not exactly one request, which is then refused."""
 
 
 class Lane:

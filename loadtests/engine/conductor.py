@@ -163,7 +163,7 @@ class Conductor:
     def put(self, due: int, row: Row, lane: Lane) -> None:
         """Have ``lane`` play ``row`` at ``due`` (feed)."""
         self._traces += 1
-        wire = self._stamps[row.target].wire(row.wire, self._methods[row.method], self._traces)
+        wire = self._stamps[row.target].stamp(row.wire, self._traces) if row.wire else b""
         heapq.heappush(self._agenda, (due, self._traces, Call(row, lane, due, self._traces, wire)))
 
     def _take(self, call: Call) -> None:

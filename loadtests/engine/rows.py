@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
 from loadtests.engine.calls import Row
+from loadtests.engine.requests import whole_requests
 from replay.errors import InputError
 from replay.plan.store import REQUESTS_NAME, Plan
 from replay.safety import may_send
+
+type _Numbers = np.ndarray[Any, Any]
 
 BATCHES_A_MAPPING = 16
 SLICE_ROWS = 256
@@ -66,8 +70,7 @@ class RowReader:
     speed: float = 1.0
     routes: NameTable = field(default_factory=NameTable)
     methods: NameTable = field(default_factory=NameTable)
-    _known: dict[str, tuple[pa.Array, list[Any]]] = field(default_factory=dict)
-    _allowed: dict[tuple[int, int], bool] = field(default_factory=dict)
+    _known: dict[str, tuple[pa.Array, _Numbers]] = field(default_factory=dict)
     _unsent: dict[int, _Unsent] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Row]:
@@ -77,35 +80,37 @@ class RowReader:
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
         """The rows of one batch, unpacked a slice at a time."""
-        for start in range(0, batch.num_rows, SLICE_ROWS):
-            yield from self._slice(batch.slice(start, SLICE_ROWS))
-
-    def _slice(self, batch: pa.RecordBatch) -> list[Row]:
         column = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
         due = _numbers(column["due"], np.int64)
-        dues = due if self.speed == 1.0 else (due / self.speed).astype(np.int64)
-        rows = map(
-            Row,
-            dues.tolist(),
-            _numbers(column["request"], np.int64).tolist(),
-            _numbers(column["session"], np.int64).tolist(),
-            _numbers(column["lane"], np.int32).tolist(),
-            _numbers(column["depends_on"], np.int64).tolist(),
-            _numbers(column["think"], np.int64).tolist(),
-            self._named(column["route"], "route"),
-            self._named(column["method"], "method"),
-            self._named(column["host"], "host"),
-            _numbers(column["expected_status"], np.int32).tolist(),
-            _present(column["bindings"]),
-            _binaries(column["wire"]),
-        )
-        sent = []
-        for row in map(self._chained, rows):
-            if row.target >= 0 and self._may_send(row.method, row.route):
-                sent.append(row)
+        route, method, host = (self._named(column[name], name) for name in ("route", "method", "host"))
+        numbers = [
+            due if self.speed == 1.0 else (due / self.speed).astype(np.int64),
+            *(_numbers(column[name], np.int64) for name in ("request", "session")),
+            _numbers(column["lane"], np.int32),
+            *(_numbers(column[name], np.int64) for name in ("depends_on", "think")),
+            *(route, method, host),
+            _numbers(column["expected_status"], np.int32),
+        ]
+        sent = (host >= 0) & self._may_send(method, route)
+        for start in range(0, batch.num_rows, SLICE_ROWS):
+            part = slice(start, start + SLICE_ROWS)
+            wires = _binaries(column["wire"].slice(start, SLICE_ROWS))
+            rows = list(
+                map(
+                    Row,
+                    *(values[part].tolist() for values in numbers),
+                    _present(column["bindings"].slice(start, SLICE_ROWS)),
+                    whole_requests(wires, [self.methods.names[number] for number in method[part].tolist()]),
+                )
+            )
+            yield from rows if sent[part].all() and not self._unsent else self._sent(rows, sent[part].tolist())
+
+    def _sent(self, rows: list[Row], sent: list[bool]) -> Iterator[Row]:
+        for row, is_sent in zip(map(self._chained, rows), sent, strict=True):
+            if is_sent:
+                yield row
             else:
                 self._remember(row)
-        return sent
 
     def _remember(self, row: Row) -> None:
         self._unsent[row.request] = _Unsent(row.depends_on, row.due, row.think)
@@ -118,22 +123,23 @@ class RowReader:
         if before is None:
             return row
         think = before.think + round((row.due - before.due) * self.speed)  # think times are not yet compressed
-        return row._replace(depends_on=before.depends_on, think=think)
+        return msgspec.structs.replace(row, depends_on=before.depends_on, think=think)
 
-    def _may_send(self, method: int, route: int) -> bool:
-        allowed = self._allowed.get((method, route))
-        if allowed is None:
-            allowed = may_send(self.methods.names[method], self.routes.names[route], self.writes)
-            self._allowed[method, route] = allowed
+    def _may_send(self, methods: _Numbers, routes: _Numbers) -> _Numbers:
+        allowed = np.array([may_send(name, "", ()) for name in self.methods.names], bool)[methods]
+        writes = np.flatnonzero(~allowed)
+        allowed[writes] = [
+            may_send(self.methods.names[method], self.routes.names[route], self.writes)
+            for method, route in zip(methods[writes].tolist(), routes[writes].tolist(), strict=True)
+        ]
         return allowed
 
-    def _named(self, column: pa.DictionaryArray, name: str) -> list[int]:
+    def _named(self, column: pa.DictionaryArray, name: str) -> _Numbers:
         known = self._known.get(name)
         if known is None or not known[0].equals(column.dictionary):
-            known = (column.dictionary, [self._translate(name, value) for value in column.dictionary.to_pylist()])
-            self._known[name] = known
-        numbers = known[1]
-        return [numbers[index] for index in _numbers(column.indices, np.int32).tolist()]
+            numbers = [self._translate(name, value) for value in column.dictionary.to_pylist()]
+            self._known[name] = known = (column.dictionary, np.array(numbers, np.int64))
+        return known[1][_numbers(column.indices, np.int32)]
 
     def _translate(self, column: str, value: str) -> int:
         if column == "route":
@@ -158,9 +164,9 @@ def fresh_batches(plan: Plan) -> Iterator[pa.RecordBatch]:
             raise InputError(f"{path}: is missing, cut off or damaged. Make the plan again.") from None
 
 
-def _numbers(column: pa.Array, kind: type[np.generic]) -> np.ndarray[Any, Any]:
+def _numbers(column: pa.Array, kind: type[np.generic]) -> _Numbers:
     # Array.to_numpy() imports pandas; the buffer is the same numbers.
-    values: np.ndarray[Any, Any] = np.frombuffer(column.buffers()[1], kind)
+    values: _Numbers = np.frombuffer(column.buffers()[1], kind)
     return values[column.offset : column.offset + len(column)]
 
 
@@ -172,7 +178,7 @@ def _present(column: pa.Array) -> list[bool]:
 
 def _binaries(column: pa.Array) -> list[bytes]:
     _, offset_buffer, data = column.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int32)[column.offset : column.offset + len(column) + 1].tolist()
-    first = offsets[0]
-    content = data.slice(first, offsets[-1] - first).to_pybytes() if data is not None else b""
-    return [content[start - first : end - first] for start, end in pairwise(offsets)]
+    offsets = np.frombuffer(offset_buffer, np.int32)[column.offset : column.offset + len(column) + 1]
+    first, size = int(offsets[0]), int(offsets[-1] - offsets[0])
+    content = data.slice(first, size).to_pybytes() if data is not None else b""
+    return [content[start:end] for start, end in pairwise((offsets - first).tolist())]

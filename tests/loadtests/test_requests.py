@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from loadtests.engine.requests import Stamp, header_values
+from loadtests.engine.requests import Stamp, header_values, is_one_request, whole_requests
 from replay.errors import ReplayError
 from replay.safety import OVERRIDE_HEADERS
 
@@ -29,39 +31,70 @@ def test_a_header_of_the_run_replaces_the_planned_one_and_leaves_the_body_alone(
     assert body == b"x-token: in the body"
 
 
-@pytest.mark.parametrize(
-    ("wire", "method"),
-    [
-        (b"GET http://h/ HTTP/1.1\r\n\r\n", "GET"),
-        (b"GET //h/ HTTP/1.1", "GET"),
-        (b"POST / HTTP/1.1\r\n\r\n", "GET"),
-        (b"CONNECT h:443 HTTP/1.1\r\n\r\n", "CONNECT"),
-        (b"GET * HTTP/1.1\r\n\r\n", "GET"),
-        (b"", "GET"),
-        (b"GET / HTTP/1.1\r\nX: 1\r\n", "GET"),
-        (b"GET / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\n", "GET"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n12", "POST"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n12", "POST"),
-        (b"POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n12", "POST"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n12", "POST"),
-        (b"POST / HTTP/1.1\r\nContent-Length : 2\r\n\r\n12", "POST"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "POST"),
-        (b"GET / HTTP/1.1\r\nHOST: production\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.1\r\nA: b\nHost: production\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.1\r\nA: b\r\n Host: folded\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.1\nDELETE / HTTP/1.1\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.1\r\nA: b\nHost: production\r\r\n\r\n", "GET"),
-        (b"GET /\rHost: HTTP/1.1\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.1\r\nX_HTTP_METHOD_OVERRIDE: DELETE\r\n\r\n", "GET"),
-        (b"POST / HTTP/1.1\r\nContent_Length: 9\r\n\r\n", "POST"),
-        (b"GET /a b HTTP/1.1\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.0\r\n\r\n", "GET"),
-        (b"GET / HTTP/1.1\r\nX-Dress-Rehearsal: ours\r\n\r\n", "GET"),
-        *((f"GET / HTTP/1.1\r\n{name}: DELETE\r\n\r\n".encode(), "GET") for name in sorted(OVERRIDE_HEADERS)),
-    ],
-)
+NOT_ONE = [
+    (b"GET http://h/ HTTP/1.1\r\n\r\n", "GET"),
+    (b"GET //h/ HTTP/1.1", "GET"),
+    (b"POST / HTTP/1.1\r\n\r\n", "GET"),
+    (b"CONNECT h:443 HTTP/1.1\r\n\r\n", "CONNECT"),
+    (b"GET * HTTP/1.1\r\n\r\n", "GET"),
+    (b"", "GET"),
+    (b"GET / HTTP/1.1\r\nX: 1\r\n", "GET"),
+    (b"GET / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\n", "GET"),
+    (b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n12", "POST"),
+    (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n12", "POST"),
+    (b"POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n12", "POST"),
+    (b"POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n12", "POST"),
+    (b"POST / HTTP/1.1\r\nContent-Length : 2\r\n\r\n12", "POST"),
+    (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "POST"),
+    (b"GET / HTTP/1.1\r\nHOST: production\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.1\r\nA: b\nHost: production\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.1\r\nA: b\r\n Host: folded\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.1\nDELETE / HTTP/1.1\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.1\r\nA: b\nHost: production\r\r\n\r\n", "GET"),
+    (b"GET /\rHost: HTTP/1.1\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.1\r\nX_HTTP_METHOD_OVERRIDE: DELETE\r\n\r\n", "GET"),
+    (b"POST / HTTP/1.1\r\nContent_Length: 9\r\n\r\n", "POST"),
+    (b"GET /a b HTTP/1.1\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.0\r\n\r\n", "GET"),
+    (b"GET / HTTP/1.1\r\nX-Dress-Rehearsal: ours\r\n\r\n", "GET"),
+    *((f"GET / HTTP/1.1\r\n{name}: DELETE\r\n\r\n".encode(), "GET") for name in sorted(OVERRIDE_HEADERS)),
+]
+
+
+@pytest.mark.parametrize(("wire", "method"), NOT_ONE)
 def test_nothing_but_one_request_in_origin_form_goes_out(wire: bytes, method: str) -> None:
     assert Stamp("h", "cafe", {}).wire(wire, method, 1) == b""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_requests_looked_at_together_pass_as_each_would_alone(seed: int) -> None:
+    dice = random.Random(seed)
+    pieces = [
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b" ",
+        b"/",
+        b"Host: h\r\n",
+        b"\x00content-length: 0\r\n",
+        b"\xff\n",
+        b":",
+        b"HEAD",
+    ]
+
+    def spoilt(wire: bytes) -> bytes:
+        at = dice.randrange(len(wire) + 1)
+        return wire[:at] + dice.choice(pieces) + wire[at + dice.randrange(4) :]
+
+    plain = [(b"GET /%d HTTP/1.1\r\nAccept: */*\r\nX: \xff\r\n\r\n" % n, "GET") for n in range(150)]
+    plain += [(b"HEAD / HTTP/1.1\r\n\r\n", "HEAD"), (b"OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS"), (WIRE, "POST")]
+    bad = [(spoilt(wire), method) for wire, method in dice.choices(plain, k=seed)]
+    both = [*plain, *bad, *dice.sample(NOT_ONE, seed)]
+    dice.shuffle(both)
+    found = whole_requests([wire for wire, _ in both], [method for _, method in both])
+
+    assert list(found) == [wire if is_one_request(wire, method) else b"" for wire, method in both]
+    assert sum(wire != b"" for wire in found) >= len(plain)
 
 
 def test_the_same_bytes_are_checked_anew_for_another_method() -> None:
