@@ -44,6 +44,12 @@ def register(app: typer.Typer) -> None:
                 "none: leave them around 2036-01-01, where the sanitiser put them."
             ),
         ] = "now",
+        pools: Annotated[
+            str, typer.Option(help="File of pools: rows of staging's data that take the recorded entities' places.")
+        ] = "",
+        clones: Annotated[
+            int, typer.Option(min=1, help="Times that a session is played at once (--scale): rows for so many.")
+        ] = 1,
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
@@ -59,7 +65,10 @@ def register(app: typer.Typer) -> None:
             replay plan friday -o friday
 
             replay plan friday -o reads --method GET --without-route '/admin/*' --from 10m --until 40m
+
+            replay plan friday -o friday --pools pools.toml --clones 3
         """
+        import shutil
         from pathlib import Path
 
         from replay.artefacts import new_folder
@@ -68,6 +77,9 @@ def register(app: typer.Typer) -> None:
         from replay.cli.values import duration_s
         from replay.plan.build import Settings, Source, build
         from replay.plan.filters import Selection
+        from replay.plan.pools import load_pools
+        from replay.plan.pools_apply import apply_pools
+        from replay.plan.store import open_plan
         from replay.plan.times import NO_SHIFT, shift_to
         from replay.plan.wire import Rewrite
 
@@ -91,8 +103,16 @@ def register(app: typer.Typer) -> None:
         refuse_tracked(target)
         readers = [open_capture(each, identity) for each in captures]
         sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
+        rows = load_pools(Path(pools)) if pools else []
         with new_folder(target) as folder:
-            manifest = build(sources, Settings(selection, rewrite, lanes), folder, target.name.removesuffix(".plan"))
+            recorded = folder / ".recorded" if rows else folder
+            recorded.mkdir(exist_ok=True)
+            manifest = build(
+                sources, Settings(selection, rewrite, lanes), recorded, target.name.removesuffix(".plan")
+            )
+            if rows:
+                manifest = apply_pools(open_plan(recorded), rows, clones, folder)
+                shutil.rmtree(recorded)
         _print(str(target), manifest)
 
 
@@ -134,15 +154,16 @@ def _print(path: str, manifest: PlanManifest) -> None:
             markup=False,
         )
     table = Table(box=box.SIMPLE_HEAD, title="What staging can be expected to know", title_justify="left")
-    for column in ("route", "requests", "kept", "unmatched", "pseudonyms in"):
+    for column in ("route", "requests", "kept", "pooled", "unmatched", "pseudonyms in"):
         table.add_column(column, justify="left" if column in {"route", "pseudonyms in"} else "right")
     for route, forecast in list(manifest.forecast.items())[:20]:
-        total = forecast.kept + forecast.unmatched
+        total = forecast.kept + forecast.pooled + forecast.unmatched
         places = ", ".join(list(forecast.places)[:3])
         table.add_row(
             cell(route),
             f"{total:,}",
             f"{forecast.kept / total:.0%}",
+            f"{forecast.pooled / total:.0%}",
             f"{forecast.unmatched / total:.0%}",
             cell(places),
         )
@@ -151,11 +172,19 @@ def _print(path: str, manifest: PlanManifest) -> None:
         stdout.print(f"  … and {len(manifest.forecast) - 20} more routes (replay inspect shows them)", markup=False)
     unmatched = sum(each.unmatched for each in manifest.forecast.values())
     stdout.print(
-        f"Forecast: {1 - unmatched / manifest.requests:.0%} of the requests name only what was kept; "
+        f"Forecast: {1 - unmatched / manifest.requests:.0%} of the requests name only what was kept or pooled; "
         f"{unmatched / manifest.requests:.0%} are unmatched: their pseudonyms are not in staging's data unless it "
         "was filled with the same key.",
         markup=False,
     )
+    for name, pool in manifest.pools.items():
+        entities = ", ".join(f"{count:,} {column}" for column, count in pool.entities.items())
+        stdout.print(
+            f"Pool {name}: {entities} in {pool.requests:,} requests, {pool.rows:,} rows"
+            + (f"; rows for {manifest.clones} clones of a session" if pool.unique else "")
+            + (f"; {pool.conflicts:,} met under another parent" if pool.conflicts else ""),
+            markup=False,
+        )
     if len(manifest.hosts) > 1:
         hosts = ", ".join(f"{host} ({count:,})" for host, count in list(manifest.hosts.items())[:5])
         stdout.print(f"Hosts: {hosts}. Give each its own --target HOST=URL; the others are left out.", markup=False)

@@ -17,7 +17,7 @@ from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey, survey
 from replay.cli.values import duration_s, share
 from replay.errors import ReplayError
-from replay.plan.store import Plan, open_plan, verify
+from replay.plan.store import Plan, PlanManifest, open_plan, verify
 from replay.runs import Target
 from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
@@ -153,6 +153,7 @@ def _order(
             f"--scale: {most:,.0f} Locust users would be needed, {MAX_USERS:,} are the most. "
             f"The capture holds {manifest.captured_share:.2%} of the sessions; capture a larger share."
         )
+    _check_rows(manifest, math.ceil(most / manifest.lanes))
     stop_at_ns = _nanoseconds(options.duration) if options.duration else 0
     if stages and not stop_at_ns:
         stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)
@@ -211,6 +212,14 @@ def _order(
         preflight=options.preflight,
         locust=options.locust,
     )
+
+
+def _check_rows(manifest: PlanManifest, clones: int) -> None:
+    if 0 < manifest.clones < clones:
+        raise ReplayError(
+            f"--scale: a session is played {clones} times at once, and the plan's pools have rows for "
+            f"{manifest.clones}. Plan again with --clones {clones}."
+        )
 
 
 def _processes(rate_per_s: float) -> int:

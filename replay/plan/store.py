@@ -58,6 +58,21 @@ class RouteForecast(msgspec.Struct, frozen=True):
     """A value in path, query or body is a pseudonym that staging's data may not hold."""
     places: dict[str, int] = {}
     """Requests per place that holds such a pseudonym."""
+    pooled: int = 0
+    """Every such value was replaced by a row of a pool."""
+
+
+class PoolUse(msgspec.Struct, frozen=True):
+    """What a plan takes from a table of staging's rows."""
+
+    rows: int
+    entities: dict[str, int]
+    """Recorded entities by column; each has a row of its own."""
+    requests: int
+    """Requests that hold one."""
+    unique: bool
+    conflicts: int
+    """Times that an entity was met under another parent than before."""
 
 
 class PlanManifest(msgspec.Struct, frozen=True):
@@ -96,6 +111,9 @@ class PlanManifest(msgspec.Struct, frozen=True):
     """Where production lives; never a target."""
     forecast: dict[str, RouteForecast] = {}
     """What of each route staging can be expected to know."""
+    pools: dict[str, PoolUse] = {}
+    clones: int = 0
+    """Clones of a session that the unique pools have rows for; 0: there are no unique pools, so any number."""
     shift_days: int = 0
     """Days that times near the sanitiser's fixed day were moved by; 0: they are as they were stored."""
 

@@ -476,3 +476,14 @@ def test_a_plan_that_is_none_is_bad_input(folder: Path) -> None:
 
     assert replay_run(folder, "p", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
     assert replay_run(folder, "nothing", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
+
+
+def test_a_scale_that_the_rows_of_the_pools_do_not_reach_is_refused(tmp_path: Path) -> None:
+    plan = str(write_plan(tmp_path / "shop.plan", steady(2), clones=2))
+    target = ["http://127.0.0.1:1"]
+
+    assert prepare(RunOptions(plan, target, scale=2)).spec.users == 200
+    with pytest.raises(
+        ReplayError, match=r"played 3 times at once, and the plan's pools have rows for 2\. Plan again"
+    ):
+        prepare(RunOptions(plan, target, profile="1x for 2s, ramp to 2.1x over 5s"))
