@@ -62,11 +62,15 @@ class RunManifest(msgspec.Struct, frozen=True):
     """The length of the run's schedule; judged are samples with warmup ≤ intended < duration."""
     zero_ns: int | None = None
     """When the run's zero was, in nanoseconds from the capture's start; None where that is unknown. A plan without
-    the capture's beginning starts later than its baseline, and the two are laid on each other by this."""
+    the capture's beginning starts later than its baseline, and the two are laid on each other by this. None too
+    where the plan was played more than once."""
     warmup_ns: int = 0
     scale: float = 1.0
     speed: float = 1.0
     mode: str = "causal"
+    loops: int = 1
+    """How often the plan was to be played, the last time maybe in part, its requests and sessions numbered on; 0:
+    until the schedule's end (closed replay)."""
     workers: int = 0
     targets: list[Target] = []
     requests: int = 0

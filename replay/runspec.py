@@ -81,8 +81,10 @@ class RunSpec(msgspec.Struct, frozen=True):
     users_at_once: float = 100.0
     """Lanes of production ×1."""
     workers: int = 1
+    loops: int = 1
+    """How often the plan is played, one time after the other; 0, in closed replay: until ``stop_at_ns``."""
     stop_at_ns: int = 0
-    """End of the schedule on the run clock; 0: the plan's own end."""
+    """End of the schedule on the run clock; 0: the end of the plan's last time."""
     timeout_ns: int = 30 * SECOND_NS
     """From the moment that the engine was free to send, to the last byte."""
     first_byte_timeout_ns: int = 30 * SECOND_NS

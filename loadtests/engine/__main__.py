@@ -29,6 +29,7 @@ from loadtests.engine.hooked import Hooked
 from loadtests.engine.hooks_file import HooksFunctions, begun
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, max_shift_ns, share
+from loadtests.engine.loops import Loops
 from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.requests import Stamp, header_values
@@ -68,7 +69,10 @@ class Engine:
             plan, {target.host: n for n, target in enumerate(targets)}, frozenset(spec.writes), spec.speed
         )
         self._reader = reader
-        schedule_ns = spec.stop_at_ns or round(plan.manifest.duration_ns / spec.speed)
+        loops = Loops(
+            spec.loops, round(plan.manifest.duration_ns / spec.speed), plan.manifest.requests, plan.manifest.sessions
+        )
+        schedule_ns = spec.stop_at_ns or loops.times * loops.period_ns
         lanes = Lanes(worker, spec.workers, plan.manifest.lanes)
         self._conductor = Conductor(spec, worker, reader.methods.names, lanes, self._ticked, self._end)
         self._recorder = Recorder(
@@ -105,7 +109,13 @@ class Engine:
         ordered = Lanes(worker, spec.workers, plan.manifest.lanes)
         ordered.resize(share(spec.users, worker, spec.workers), 0)
         feed = _feed(
-            spec, reader, lanes, None if spec.profile else ordered, max_shift_ns(schedule_ns), self._conductor.put
+            spec,
+            reader,
+            loops,
+            lanes,
+            None if spec.profile else ordered,
+            max_shift_ns(schedule_ns),
+            self._conductor.put,
         )
         self._conductor.connect(
             feed,
@@ -186,12 +196,12 @@ class Engine:
 
 
 def _feed(
-    spec: RunSpec, reader: RowReader, lanes: Lanes, ordered: Lanes | None, shift_limit_ns: int, put: Put
+    spec: RunSpec, reader: RowReader, loops: Loops, lanes: Lanes, ordered: Lanes | None, shift_limit_ns: int, put: Put
 ) -> Feed:
     if spec.mode != "closed":
-        return RecordedFeed(iter(reader), lanes, ordered, shift_limit_ns, spec.stop_at_ns, put)
+        return RecordedFeed(loops.rows(reader), lanes, ordered, shift_limit_ns, spec.stop_at_ns, put)
     index = SessionIndex(reader, Path(spec.out))
-    return ClosedFeed(index, lanes, shift_limit_ns, spec.stop_at_ns, spec.speed, put)
+    return ClosedFeed(index, loops, lanes, shift_limit_ns, spec.stop_at_ns, spec.speed, put)
 
 
 def connections(spec: RunSpec, files: int) -> int:

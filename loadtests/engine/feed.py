@@ -9,6 +9,7 @@ from typing import Protocol
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, shift_ns
+from loadtests.engine.loops import Loops
 
 LOOKAHEAD_NS = 100_000_000
 _ROWS_A_STEP = 64
@@ -111,7 +112,10 @@ class _Visit:
 
     lane: Lane
     position: int = 0
-    """Sessions that the lane has begun."""
+    """Sessions of this loop that the lane has begun."""
+    loop: int = 0
+    played: int = 0
+    """Requests of this loop."""
     open: int = 0
     over: bool = False
     waiting: dict[int, list[Row]] = field(default_factory=dict)
@@ -129,9 +133,17 @@ class ClosedFeed:
     ordered: int | None = None
 
     def __init__(
-        self, index: SessionIndex, lanes: Lanes, shift_limit_ns: int, stop_at_ns: int, speed: float, put: Put
+        self,
+        index: SessionIndex,
+        loops: Loops,
+        lanes: Lanes,
+        shift_limit_ns: int,
+        stop_at_ns: int,
+        speed: float,
+        put: Put,
     ) -> None:
         self._index = index
+        self._loops = loops
         self._lanes = lanes
         self._shift_limit_ns = shift_limit_ns
         self._stop_at_ns = stop_at_ns
@@ -170,7 +182,13 @@ class ClosedFeed:
         while visit.lane.active and not visit.open and (not self._stop_at_ns or begin_ns < self._stop_at_ns):
             rows = self._index.session(visit.lane.number, visit.position)
             if rows is None:
-                break
+                visit.loop += 1
+                if not visit.played or visit.loop == self._loops.times:
+                    break
+                visit.position = visit.played = 0
+                continue
+            if visit.loop:
+                rows = [self._loops.again(row, visit.loop) for row in rows]
             visit.position += 1
             visit.waiting = {}
             here = {row.request for row in rows}
@@ -185,4 +203,5 @@ class ClosedFeed:
     def _play(self, visit: _Visit, due: int, row: Row) -> None:
         if not self._stop_at_ns or due < self._stop_at_ns:
             visit.open += 1
+            visit.played += 1
             self._put(due, row, visit.lane)

@@ -17,6 +17,10 @@ Mode = Annotated[
     str, typer.Option(help="causal: wait for the answers that were waited for; open: due as recorded; closed.")
 ]
 Duration = Annotated[str, typer.Option(help="End the schedule after this long, as 10m.")]
+Loops = Annotated[
+    int,
+    typer.Option(min=0, max=100_000, help="Play the plan so many times; 0: as often as the run is long."),
+]
 Warmup = Annotated[str, typer.Option(help="Leave the first part out of what is judged, as 30s.")]
 Processes = Annotated[int, typer.Option(min=0, help="Generator processes; 0: by rate and cores.")]
 Writes = Annotated[

@@ -24,6 +24,7 @@ from replay.safety import Interlock, assign, parse_target
 from replay.tls import TLSFiles, tls_context
 
 MAX_USERS = 50_000
+MAX_LOOPS = 100_000
 RATE_A_PROCESS = 5_000
 """Requests a second that one process is given: a quarter of what it can send, for a mean is not a peak."""
 _SHARING = ("pool", "session")
@@ -47,6 +48,7 @@ class RunOptions:
     mode: str = "causal"
     profile: str = ""
     duration: str = ""
+    loops: int = 0
     warmup: str = ""
     processes: int = 0
     ui: bool = False
@@ -157,8 +159,13 @@ def _order(
     stop_at_ns = _nanoseconds(options.duration) if options.duration else 0
     if stages and not stop_at_ns:
         stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)
-    plan_ns = round(manifest.duration_ns / options.speed)
-    schedule_ns = min(stop_at_ns, plan_ns) if stop_at_ns else plan_ns
+    plan_ns = max(1, round(manifest.duration_ns / options.speed))
+    loops = options.loops or max(1, math.ceil(stop_at_ns / plan_ns))
+    if loops > MAX_LOOPS:
+        raise ReplayError(f"--duration: the plan of {plan_ns / SECOND_NS:g} s would be played {loops:,} times.")
+    schedule_ns = min(stop_at_ns, loops * plan_ns) if stop_at_ns else loops * plan_ns
+    if options.mode == "closed" and stop_at_ns and not options.loops:
+        loops, schedule_ns = 0, stop_at_ns  # how long one time takes is up to the target
     warmup_ns = _nanoseconds(options.warmup) if options.warmup else 0
     if warmup_ns >= schedule_ns:
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
@@ -181,6 +188,7 @@ def _order(
         headers=_headers(options.headers),
         mode=options.mode,
         speed=options.speed,
+        loops=loops,
         users=users,
         users_at_once=at_once,
         workers=workers,

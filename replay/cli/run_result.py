@@ -58,6 +58,11 @@ def perform(order: Order) -> Done:
             f"Replaying {order.survey.requests:,} requests of production ×{order.scale:g} over "
             f"{order.schedule_ns / 1e9:,.0f} s against {', '.join(target.url for target in spec.targets)}."
         )
+        if spec.loops != 1:
+            progress(
+                f"The plan is played {spec.loops or 'many'} times: caches will know its requests better than "
+                "production's did."
+            )
         locust = start_locust(
             spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs
         )
@@ -114,11 +119,12 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         templates=plan.templates,
         captured_share=plan.captured_share,
         duration_ns=max(order.schedule_ns, at_ns) if spec.mode == "closed" else order.schedule_ns,
-        zero_ns=plan.zero_ns if len(plan.capture_ids) == 1 else None,
+        zero_ns=plan.zero_ns if len(plan.capture_ids) == 1 and spec.loops == 1 else None,
         warmup_ns=order.warmup_ns,
         scale=order.scale,
         speed=spec.speed,
         mode=spec.mode,
+        loops=spec.loops,
         workers=spec.workers,
         targets=list(spec.targets),
         requests=samples,

@@ -426,6 +426,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"locust": ["-lHhttp://production"]}, "apart"),
         ({"locust": ["another"]}, "one plan"),
         ({"scale": 1e4}, "--scale"),
+        ({"duration": "1d", "speed": 2e5}, "played"),
         ({"connections": "many"}, "--connections many"),
         ({"connections": "0"}, "--connections 0"),
         ({"connect_timeout": "soon"}, "no duration"),
@@ -457,6 +458,31 @@ def test_scale_and_profile_become_lanes(tmp_path: Path) -> None:
     assert plain.scale == 2.5
     assert shaped.spec.users == 1000
     assert shaped.schedule_ns == 8 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("options", "loops", "schedule_s"),
+    [
+        pytest.param({}, 1, 10, id="once"),
+        pytest.param({"duration": "4s"}, 1, 4, id="in part"),
+        pytest.param({"duration": "25s"}, 3, 25, id="as often as the duration needs"),
+        pytest.param({"loops": 3}, 3, 30, id="as often as told"),
+        pytest.param({"loops": 3, "duration": "25s"}, 3, 25, id="cut by the duration"),
+        pytest.param({"loops": 2, "duration": "25s"}, 2, 20, id="no longer than told"),
+        pytest.param({"speed": 0.5}, 1, 20, id="slower"),
+        pytest.param({"speed": 2.5, "duration": "10s"}, 3, 10, id="faster"),
+        pytest.param({"profile": "1x for 15s"}, 2, 15, id="as often as the profile needs"),
+        pytest.param({"mode": "closed", "duration": "25s"}, 0, 25, id="closed: until the end"),
+        pytest.param({"mode": "closed", "loops": 2}, 2, 20, id="closed: as often as told"),
+    ],
+)
+def test_a_plan_is_played_as_often_as_the_run_is_long(
+    tmp_path: Path, options: dict[str, Any], loops: int, schedule_s: int
+) -> None:
+    plan = str(write_plan(tmp_path / "p", steady(10), duration_ns=10 * SECOND))
+    order = prepare(RunOptions(plan, ["http://127.0.0.1:1"], **options))
+
+    assert (order.spec.loops, order.schedule_ns) == (loops, schedule_s * SECOND)
 
 
 def test_loading_the_plan_counts_what_is_sent_and_picks_probes(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import random
 import socket
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from scipy import stats
 
 from loadtests.engine.__main__ import connections
@@ -140,12 +142,40 @@ def test_order_within_a_session_holds_however_slow_the_target(tmp_path: Path) ->
     assert all(numbers == sorted(numbers) for numbers in by_session.values())
 
 
-def test_speed_compresses_time(tmp_path: Path) -> None:
-    rows = [planned(1000, path="/a?n=0"), planned(2000, 1, path="/a?n=1")]
+@pytest.mark.parametrize(("speed", "dues_ms"), [(4.0, [50, 150]), (0.5, [400, 1200])])
+def test_speed_compresses_or_stretches_time(tmp_path: Path, speed: float, dues_ms: list[int]) -> None:
+    rows = [planned(200, path="/a?n=0"), planned(600, 1, path="/a?n=1")]
     with serving() as server:
-        engine = played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "run", server.url, speed=4.0))
+        engine = played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "run", server.url, speed=speed))
 
-    assert [sample["due"] for sample in engine.samples()] == [250 * MS, 500 * MS]
+    assert [sample["due"] for sample in engine.samples()] == [due_ms * MS for due_ms in dues_ms]
+
+
+def test_a_plan_is_played_again_as_other_sessions_a_period_later(tmp_path: Path) -> None:
+    rows = [planned(0, 0), planned(100, 1), planned(200, 0, depends_on=0, request=2)]
+    plan = write_plan(tmp_path / "plan", rows, duration_ns=300 * MS)
+    with serving() as server:
+        engine = played(run_spec(plan, tmp_path / "run", server.url, loops=3, stop_at_ns=750 * MS))
+    samples = engine.samples()
+
+    assert [sample["due"] // MS for sample in samples] == [0, 100, 200, 300, 400, 500, 600, 700]
+    assert [sample["session"] for sample in samples] == [0, 1, 0, 2, 3, 2, 4, 5]
+    assert [sample["request"] for sample in samples] == list(range(8))
+    assert engine.end().planned == len(server.arrivals) == 8
+
+
+def test_closed_replay_goes_on_until_its_end_however_often(tmp_path: Path) -> None:
+    rows = [planned(0, 0), planned(10, 0, depends_on=0, think=MS), planned(20, 2, method="POST", path="/cart")]
+    plan = write_plan(tmp_path / "plan", rows, lanes=2)
+    with serving() as server:
+        spec = run_spec(plan, tmp_path / "run", server.url, mode="closed", loops=0, stop_at_ns=300 * MS)
+        engine = played(spec, lanes=2)
+    samples = engine.samples()
+
+    assert engine.end().ended == "complete"
+    assert len(samples) > 20
+    assert max(sample["intended"] for sample in samples) < 300 * MS
+    assert all(a["end"] <= b["intended"] for a, b in pairwise(samples))
 
 
 def test_clones_are_shifted_and_no_doublets(tmp_path: Path) -> None:
