@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from loadtests.hooks import Request
 
 
+# Rows and calls are made by the thousand a second and are never part of a cycle: the collector need not see them.
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One request of the plan, as it stands in memory for a moment. Times are nanoseconds of the run clock."""
 
@@ -45,40 +46,22 @@ class Lane:
         self.active = True
 
 
-class Call:
+class Call(msgspec.Struct, gc=False, eq=False):
     """One request on its way: what the plan wants, and what became of it. Times are those of the run clock."""
 
-    __slots__ = (
-        "attempt",
-        "connection",
-        "due",
-        "first_byte",
-        "intended",
-        "lane",
-        "ready",
-        "request",
-        "reused",
-        "row",
-        "sent",
-        "trace",
-        "waiters",
-        "wire",
-    )
-
-    def __init__(self, row: Row, lane: Lane, due: int, trace: int, wire: bytes) -> None:
-        self.row = row
-        self.lane = lane
-        self.due = due
-        self.trace = trace
-        self.wire = wire
-        self.intended = 0
-        self.ready = 0
-        self.sent = 0
-        self.first_byte = 0
-        self.attempt = 1
-        self.connection = 0
-        self.reused = False
-        self.request: Request
-        """As a hooks file saw it; set only where there is one."""
-        self.waiters: list[Call] | None = None
-        """Calls of the session that wait for this one's end."""
+    row: Row
+    lane: Lane
+    due: int
+    trace: int
+    wire: bytes
+    intended: int = 0
+    ready: int = 0
+    sent: int = 0
+    first_byte: int = 0
+    attempt: int = 1
+    connection: int = 0
+    reused: bool = False
+    request: Request | None = None
+    """As a hooks file saw it; only where there is one."""
+    waiters: list[Call] | None = None
+    """Calls of the session that wait for this one's end."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from loadtests.engine.agenda import Agenda
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import SILENCE_NS
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
@@ -51,7 +51,7 @@ class Conductor:
         self._ended = ended
         self._causal = spec.mode == "causal"
         self._closed = spec.mode == "closed"
-        self._agenda: list[tuple[int, int, Call]] = []
+        self._agenda = Agenda()
         self._open: dict[int, Call] = {}
         self._freed: deque[Call] = deque()
         self._releasing = False
@@ -123,19 +123,17 @@ class Conductor:
             self._keep(now)
             if not self._running:
                 return now_monotonic_ns
-        more = self._feed.fill(now)
-        agenda = self._agenda
-        calls = _CALLS_A_STEP
-        while agenda and agenda[0][0] <= now:
-            self._take(heapq.heappop(agenda)[2])
+        for _ in range(_CALLS_A_STEP):
+            call = self._agenda.take(now)
+            if call is None:
+                break
+            self._take(call)
             now = time.monotonic_ns() - self._epoch_ns
-            calls -= 1
-            if not calls:
-                return now + self._epoch_ns  # let the loop write and read before going on
-        if more:
-            return now + self._epoch_ns
-        due = agenda[0][0] if agenda else self._next_keep
-        return min(due, self._next_keep) + self._epoch_ns
+        else:
+            return now + self._epoch_ns  # let the loop write and read before going on
+        if self._feed.fill(now):
+            return time.monotonic_ns()
+        return self._agenda.next_due(self._next_keep) + self._epoch_ns
 
     def stop(self, ended: str, reason: str) -> None:
         """Send nothing more, record what is open as ``stopped``, and end."""
@@ -164,7 +162,7 @@ class Conductor:
         """Have ``lane`` play ``row`` at ``due`` (feed)."""
         self._traces += 1
         wire = self._stamps[row.target].stamp(row.wire, self._traces) if row.wire else b""
-        heapq.heappush(self._agenda, (due, self._traces, Call(row, lane, due, self._traces, wire)))
+        self._agenda.put(Call(row, lane, due, self._traces, wire))
 
     def _take(self, call: Call) -> None:
         """A call is due: send it, or have it wait for the answer that it depends on."""
@@ -218,8 +216,7 @@ class Conductor:
         self._seconds.ended(call, status, error, end_ns)
         if self._closed and not self._finishing:
             self._feed.ended(call, end_ns)
-            if self._agenda:
-                self._pacer.advance(self._agenda[0][0] + self._epoch_ns)
+            self._pacer.advance(self._agenda.next_due(self._next_keep) + self._epoch_ns)
         if call.waiters is not None:
             for waiter in call.waiters:
                 waiter.intended = max(waiter.due, end_ns)
@@ -241,8 +238,8 @@ class Conductor:
             self._releasing = False
 
     def _stop_all(self, now: int) -> None:
-        while self._agenda and self._agenda[0][0] <= now:
-            self._stopped(heapq.heappop(self._agenda)[2], now)
+        while (call := self._agenda.take(now)) is not None:
+            self._stopped(call, now)
         self._agenda.clear()
         for pool in self._pools:
             pool.drop(lambda _: True, now)

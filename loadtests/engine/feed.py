@@ -13,6 +13,7 @@ from loadtests.engine.loops import Loops
 
 LOOKAHEAD_NS = 100_000_000
 _ROWS_A_STEP = 64
+_NEVER = 1 << 62
 
 type Put = Callable[[int, Row, Lane], None]
 """Has a row played by a lane at a time of the run clock."""
@@ -69,32 +70,31 @@ class RecordedFeed:
 
     def fill(self, now: int) -> bool:
         """Put the rows of the next tenth of a second."""
-        horizon, budget, stop_at_ns = now + LOOKAHEAD_NS, _ROWS_A_STEP, self._stop_at_ns
-        players, put, row = self._lanes.players, self._put, self._row
-        while row is not None and row.due <= horizon:
-            if not budget:
+        horizon, stop_at_ns = now + LOOKAHEAD_NS, self._stop_at_ns or _NEVER
+        surely_held = stop_at_ns - self._shift_limit_ns
+        players, ordered, put, row = self._lanes.players, self._ordered_players, self._put, self._row
+        for _ in range(_ROWS_A_STEP):
+            if row is None or row.due > horizon:
                 self._row = row
-                return True
-            budget -= 1
+                return False
             session = row.session
             if session >= self.next_session:
                 self.next_session = session + 1
-            if self._ordered_players is not None and self.ordered is not None:
-                self.ordered += self._held(row, self._ordered_players[row.lane])
+            if ordered is not None and self.ordered is not None:
+                lanes = ordered[row.lane]
+                self.ordered += len(lanes) if row.due < surely_held else self._held(row, lanes)
             for lane in players[row.lane]:
                 if session >= lane.since:
                     due = row.due + shift_ns(session, lane.clone, self._shift_limit_ns) if lane.clone else row.due
-                    if not stop_at_ns or due < stop_at_ns:
+                    if due < stop_at_ns:
                         put(due, row, lane)
             row = next(self._rows, None)
-            if row is not None and stop_at_ns and row.due >= stop_at_ns:
+            if row is not None and row.due >= stop_at_ns:
                 row = None
         self._row = row
-        return False
+        return True
 
     def _held(self, row: Row, players: list[Lane]) -> int:
-        if not self._stop_at_ns or row.due + self._shift_limit_ns < self._stop_at_ns:
-            return len(players)
         shifts = (shift_ns(row.session, lane.clone, self._shift_limit_ns) for lane in players)
         return sum(row.due + shift < self._stop_at_ns for shift in shifts)
 

@@ -54,7 +54,7 @@ class Hooked:
 
     def answered(self, call: Call, answer: Answer) -> None:
         """Show ``after`` the answer to ``call``."""
-        if self.functions.after is None:
+        if self.functions.after is None or call.request is None:
             return
         try:
             response = Response(answer.status, answer.headers, answer.body, answer.is_whole)

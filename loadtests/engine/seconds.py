@@ -59,8 +59,9 @@ class Seconds:
             return
         expected = call.row.expected
         slow = 0 < self._slower_than_ns < end_ns - call.intended
-        self._failures += slow or status >= 500 > expected
-        self._missed += expected > 0 and status // 100 != expected // 100
+        if slow or status != expected:
+            self._failures += slow or status >= 500 > expected
+            self._missed += expected > 0 and status // 100 != expected // 100
 
     def over(self, now: int) -> bool:
         """Whether the present second is over at ``now`` of the run clock."""
