@@ -38,7 +38,8 @@ ROWS: Any = alt.NamedData("rows")
 """The rows of a chart are put beside it as they are: altair would copy and check every one of them."""
 
 
-def _spec(chart: Any, rows: Sequence[Spec]) -> Spec:
+def spec_of(chart: Any, rows: Sequence[Spec]) -> Spec:
+    """The specification of ``chart``, with its rows inside."""
     found: Spec = chart.to_dict(validate=False)
     # The schema's address is a name, but a page that must reach nothing should not hold one.
     found.pop("$schema", None)
@@ -89,7 +90,7 @@ def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
         text="label:N",
         color=alt.condition("datum.clear && abs(datum.change) > 0.3", alt.value("white"), alt.value("#1c1c1c")),
     )
-    return _spec(
+    return spec_of(
         (cells + labels).properties(width=90 * len({row["quantile"] for row in rows}), height={"step": 26}), rows
     )
 
@@ -136,7 +137,7 @@ def shift_plot(verdict: Verdict) -> Spec | None:
         x=alt.X("margin:Q", scale=scale), tooltip=tooltip
     )
     zero = alt.Chart(alt.NamedData("zero")).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="zero:Q")
-    return _spec((zero + bands + margins + points).properties(width="container", height=24 * len(rows)), rows)
+    return spec_of((zero + bands + margins + points).properties(width="container", height=24 * len(rows)), rows)
 
 
 def percentile_plot(curves: Sequence[Curve], route: str) -> Spec | None:
@@ -171,7 +172,7 @@ def percentile_plot(curves: Sequence[Curve], route: str) -> Spec | None:
             tooltip=["run:N", "percentile:N", alt.Tooltip("ms:Q", format=",.4~g")],
         )
     )
-    return _spec(chart.properties(width="container", height=220), rows)
+    return spec_of(chart.properties(width="container", height=220), rows)
 
 
 def distribution_plot(curves: Sequence[Curve], route: str) -> Spec | None:
@@ -196,7 +197,7 @@ def distribution_plot(curves: Sequence[Curve], route: str) -> Spec | None:
             tooltip=["run:N", alt.Tooltip("p:Q", format=".2%"), alt.Tooltip("ms:Q", format=",.4~g")],
         )
     )
-    return _spec(chart.properties(width="container", height=220), rows)
+    return spec_of(chart.properties(width="container", height=220), rows)
 
 
 def timeline(timelines: Sequence[Timeline]) -> Spec | None:
@@ -239,7 +240,7 @@ def timeline(timelines: Sequence[Timeline]) -> Spec | None:
             )
             .properties(width=720, height=height)
         )
-    return _spec(alt.vconcat(*charts, data=ROWS, spacing=6), rows)
+    return spec_of(alt.vconcat(*charts, data=ROWS, spacing=6), rows)
 
 
 def error_bars(evidence: Evidence) -> Spec | None:
@@ -265,4 +266,4 @@ def error_bars(evidence: Evidence) -> Spec | None:
             tooltip=["route:N", "class:N", "run:N", alt.Tooltip("share:Q", format=".2%")],
         )
     )
-    return _spec(chart.properties(width="container", height=34 * len({row["route"] for row in rows})), rows)
+    return spec_of(chart.properties(width="container", height=34 * len({row["route"] for row in rows})), rows)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from analysis.evidence import Evidence
 from analysis.verdict import Verdict
 
 
-def to_json(record: Verdict | Evidence) -> bytes:
+def to_json(record: msgspec.Struct) -> bytes:
     """Indented JSON, with a newline at its end."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 

@@ -6,6 +6,7 @@ A content security policy in the page forbids every request, so that opening a r
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -41,6 +42,19 @@ def comparison_html(evidence: Evidence) -> str:
 
 
 def _page(template: str, evidence: Evidence, verdict: Verdict | None) -> str:
+    return render_page(
+        template,
+        _figures(evidence, verdict),
+        verdict=verdict,
+        evidence=evidence,
+        claims=worst_first(verdict) if verdict else [],
+        mark=WORD_MARKS[verdict.verdict] if verdict else "",
+        curves=_shown(evidence),
+    )
+
+
+def render_page(template: str, figures: Sequence[Figure], **content: object) -> str:
+    """A page with its figures, the code that draws them, and whatever ``content`` its template asks for."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis.report"),
         autoescape=True,
@@ -49,16 +63,12 @@ def _page(template: str, evidence: Evidence, verdict: Verdict | None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= FILTERS
-    figures = [figure for figure in _figures(evidence, verdict) if figure.spec]
+    drawn = {figure.id: figure for figure in figures if figure.spec}
     return environment.get_template(template).render(
-        verdict=verdict,
-        evidence=evidence,
-        claims=worst_first(verdict) if verdict else [],
-        mark=WORD_MARKS[verdict.verdict] if verdict else "",
-        figures={figure.id: figure for figure in figures},
-        curves=_shown(evidence),
-        specs=Markup(_json({figure.id: figure.spec for figure in figures})),  # noqa: S704 - escaped by _json
+        figures=drawn,
+        specs=Markup(_json({name: figure.spec for name, figure in drawn.items()})),  # noqa: S704 - escaped by _json
         bundle=Markup(_bundle()),  # noqa: S704 - the drawing code itself
+        **content,
     )
 
 

@@ -23,6 +23,7 @@ from replay.cli import (
     demo,
     export,
     gate,
+    history,
     import_,
     inspect_,
     learn,
@@ -53,6 +54,7 @@ VERBS = (
     calibrate.register,
     compare.register,
     gate.register,
+    history.register,
     purge.register,
 )
 _ROOT = Path(__file__).resolve().parents[2]
