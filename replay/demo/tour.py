@@ -92,12 +92,12 @@ class Tour:
     def _capture(self, production: str) -> int:
         course = self._course
         self._announce(f"Capture {course.seconds:.0f} s of production's traffic; only pseudonyms reach the disk")
-        listen = f"127.0.0.1:{_free_port()}"
+        listen = f"127.0.0.1:{free_port()}"
         arguments = ["capture", str(self._path("capture")), "--upstream", production, "--listen", listen]
         # It is ended when the visitors have gone; the limit is for the case that this process is killed before.
         limit = f"{course.seconds + 60:.0f}s"
         capture = self._children.start(self._command(*arguments, "--policy", "builtin:demo", "--duration", limit))
-        if not self._await(listen, capture):
+        if not is_listening(listen, capture):
             return self._children.end(capture) or IncompleteError.exit_code
         options = ["--seconds", f"{course.seconds:g}", "--rate", f"{course.rate:g}", "--seed", str(course.seed)]
         visitors = [sys.executable, "-m", "replay.demo.visitors", f"http://{listen}", *options]
@@ -137,32 +137,51 @@ class Tour:
         return [sys.executable, "-m", "replay", *arguments]
 
     def _open_shop(self, name: str, seed: int, options: Sequence[str]) -> str:
-        database = str(self._path(f"{name}.db"))
-        command = ["-m", "replay.demo.server", "--database", database, "--seed", str(seed), "--until-eof"]
-        shop = self._children.start([sys.executable, *command, *options], piped=True)
-        assert shop.stdout
-        readable, _, _ = select.select([shop.stdout], [], [], _START_LIMIT_S)
-        url = shop.stdout.readline().decode().strip() if readable else ""
-        if not url:
-            raise IncompleteError(f"the demonstration's {name} shop did not start within {_START_LIMIT_S:.0f} s.")
-        return url
-
-    @staticmethod
-    def _await(listen: str, capture: subprocess.Popen[bytes]) -> bool:
-        """Whether the proxy accepts connections before its time is over or its process ends."""
-        host, _, port = listen.rpartition(":")
-        deadline_s = time.monotonic() + _START_LIMIT_S
-        while time.monotonic() < deadline_s and capture.poll() is None:
-            try:
-                socket.create_connection((host, int(port)), 1.0).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return True
-        return False
+        return open_shop(self._children, self._path(f"{name}.db"), seed, options).url
 
 
-def _free_port() -> int:
+@dataclass(frozen=True, slots=True)
+class OpenShop:
+    """A shop that listens; it ends with the children who hold it, or when it is ended."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+def open_shop(children: Children, database: Path, seed: int, options: Sequence[str] = ()) -> OpenShop:
+    """Start a shop on a free port of loopback and wait until it listens.
+
+    Raises:
+        IncompleteError: it did not within half a minute.
+    """
+    command = ["-m", "replay.demo.server", "--database", str(database), "--seed", str(seed), "--until-eof"]
+    shop = children.start([sys.executable, *command, *options], piped=True)
+    assert shop.stdout
+    readable, _, _ = select.select([shop.stdout], [], [], _START_LIMIT_S)
+    url = shop.stdout.readline().decode().strip() if readable else ""
+    if not url:
+        raise IncompleteError(
+            f"the demonstration's shop {database.stem} did not start within {_START_LIMIT_S:.0f} s."
+        )
+    return OpenShop(url, shop)
+
+
+def is_listening(listen: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether ``listen`` accepts connections before half a minute is over or ``process`` ends."""
+    host, _, port = listen.rpartition(":")
+    deadline_s = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        try:
+            socket.create_connection((host, int(port)), 1.0).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return True
+    return False
+
+
+def free_port() -> int:
+    """A port of loopback that was free just now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 

@@ -1,0 +1,174 @@
+"""Real rehearsals of the bundled shop: how often an unchanged build is called different, and a worse one is caught.
+
+    python benchmarks/rehearsals.py [--runs 20] [--worse 0] [--seconds 60] [--rate 60] [--scale 2] [--keep DIR]
+
+A shop is captured once, planned, and replayed ``--runs`` times against one unchanged staging by ``replay calibrate``;
+every two of these runs are compared, and none differs in truth. Then ``--worse`` rehearsals each of builds whose
+search takes 5, 10, 20 and 40 % longer (its p95 is near 100 ms), and of builds whose product page fails in 0.5 and 2 %
+of requests, are judged against one of the unchanged runs as reference, with the noise that those measured. Everything
+is on loopback and takes about (runs + 6 × worse) × (seconds + 8) seconds; nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.calibration import Calibration, read_calibration
+from analysis.gate_file import Gate
+from analysis.rehearsal import rehearse
+from analysis.verdict import Claim, State, Verdict
+from replay.demo.children import Children
+from replay.demo.store import create
+from replay.demo.tour import free_port, is_listening, open_shop
+
+SEARCH = "GET /search"
+PRODUCT = "GET /products/{product_id}"
+SEARCH_FACTOR = 1.5
+"""Takes the p95 of the search to about 100 ms, in production and in staging."""
+USUAL = ("--slow", f"{SEARCH}={SEARCH_FACTOR:g}")
+SLOWER = (1.05, 1.10, 1.20, 1.40)
+FAILING = (0.005, 0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One benchmark: where it works, and how long and how often."""
+
+    folder: Path
+    seconds: float
+    rate: float
+    scale: float
+    runs: int
+    worse: int
+
+    def path(self, name: str) -> str:
+        """A name within the folder."""
+        return str(self.folder / name)
+
+
+def main() -> None:
+    """Parse the command line, rehearse, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--worse", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--rate", type=float, default=60.0)
+    parser.add_argument("--scale", type=float, default=2.0)
+    parser.add_argument("--keep", type=Path)
+    asked = parser.parse_args()
+    with ExitStack() as stack:
+        folder = asked.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        course = Course(folder, asked.seconds, asked.rate, asked.scale, asked.runs, asked.worse)
+        children = stack.enter_context(Children())
+        _capture(course, children)
+        print(_unchanged(course, children))
+        for build in _builds() if course.worse else ():
+            print(_worse(course, children, build), flush=True)
+
+
+def _capture(course: Course, children: Children) -> None:
+    """Production's traffic through the proxy, its baseline and its plan."""
+    create(course.folder / "production.db")
+    shutil.copy(course.path("production.db"), course.path("staging.db"))
+    with _shop(course, children, "production", 1, USUAL) as production:
+        listen = f"127.0.0.1:{free_port()}"
+        policy = ("--policy", "builtin:demo", "--duration", f"{course.seconds + 60:.0f}s")
+        capture = children.start(
+            _replay("capture", course.path("capture"), "--upstream", production, "--listen", listen, *policy)
+        )
+        assert is_listening(listen, capture)
+        options = ["--seconds", f"{course.seconds:g}", "--rate", f"{course.rate:g}", "--seed", "1"]
+        children.run([sys.executable, "-m", "replay.demo.visitors", f"http://{listen}", *options])
+        assert children.end(capture) == 0
+    assert children.run(_replay("baseline", course.path("capture"), "-o", course.path("production"))) == 0
+    assert children.run(_replay("plan", course.path("capture"), "-o", course.path("shop.plan"))) == 0
+
+
+def _unchanged(course: Course, children: Children) -> str:
+    """The A/A runs, and what ``replay calibrate`` says of them."""
+    with _shop(course, children, "staging", 2, USUAL) as staging:
+        order = [course.path("shop.plan"), "--target", staging, "--scale", f"{course.scale:g}", "--warmup", "4s"]
+        repeats = ["--runs", str(course.runs), "--slice", "2", "-o", course.path("noise")]
+        assert children.run(_replay("calibrate", *order, *repeats)) == 0
+    found: Calibration = read_calibration(course.folder / "noise")
+    pairs = found.pairs
+    return (
+        f"\n{len(found.runs)} unchanged runs of {found.window_s:.0f} s: {pairs.compared} comparisons,"
+        f" {pairs.alarms / pairs.compared:.1%} false alarms by what each pair knows itself,"
+        f" {pairs.alarms_calibrated / pairs.compared:.1%} with the measured noise (nominal 5 %);"
+        f" run-to-run noise {found.noise:.1%}, time constant of the drift {found.time_constant_s:.1f} s\n"
+    )
+
+
+def _builds() -> Iterator[tuple[str, list[str]]]:
+    for factor in SLOWER:
+        yield f"search +{factor - 1:.0%}", ["--slow", f"{SEARCH}={SEARCH_FACTOR * factor:g}"]
+    for share in FAILING:
+        yield f"product fails {share:.1%}", [*USUAL, "--fail", f"{PRODUCT}={share:g}"]
+
+
+def _worse(course: Course, children: Children, build: tuple[str, list[str]]) -> str:
+    """A line for one worse build: its words, and how often its fault was named."""
+    name, options = build
+    words: Counter[str] = Counter()
+    flagged = named = 0
+    for number in range(course.worse):
+        run = f"{name.replace(' ', '-').replace('%', '')}-{number}"
+        with _shop(course, children, "staging", 10 + number, options) as staging:
+            order = [course.path("shop.plan"), "--target", staging, "--scale", f"{course.scale:g}", "--warmup", "4s"]
+            assert children.run(_replay("run", *order, "-o", course.path(run))) == 0
+        verdict = _judged(course, course.folder / run)
+        words[verdict.verdict] += 1
+        claim = _claim(verdict, name)
+        flagged += bool(claim and claim.lower is not None and claim.lower > 0)
+        named += bool(claim and claim.state is State.FAILED)
+    told = ", ".join(f"{word} {count}" for word, count in words.most_common())
+    return f"{name:<22} {told:<48} flagged worse {flagged}/{course.worse}, named as the reason {named}/{course.worse}"
+
+
+def _judged(course: Course, candidate: Path) -> Verdict:
+    """Judged against the first unchanged run, with the noise that all of them measured."""
+    slices = int((course.seconds - 4) / 2)
+    gate = Gate(
+        routes=[SEARCH, PRODUCT],
+        slice_s=2.0,
+        min_slices=max(16, slices - 4),
+        min_time_constants=0,
+        gate_on="reference",
+    )
+    noise = course.folder / "noise"
+    production = course.folder / "production"
+    return rehearse(production, candidate, gate, reference=noise / "run-1", calibration=noise).verdict
+
+
+def _claim(verdict: Verdict, name: str) -> Claim | None:
+    """The claim that the build's fault is about."""
+    if name.startswith("search"):
+        return next((each for each in verdict.claims if each.route == SEARCH and each.quantile == 0.95), None)
+    return next((each for each in verdict.claims if each.route == PRODUCT and each.kind == "errors"), None)
+
+
+@contextmanager
+def _shop(course: Course, children: Children, name: str, seed: int, options: Sequence[str]) -> Iterator[str]:
+    shop = open_shop(children, course.folder / f"{name}.db", seed, options)
+    try:
+        yield shop.url
+    finally:
+        children.end(shop.process)
+
+
+def _replay(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "replay", *arguments]
+
+
+if __name__ == "__main__":
+    main()
