@@ -1,0 +1,112 @@
+"""``replay metrics``: a capture or a run under way, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from replay.cli.output import progress
+from replay.errors import EXIT_OK, IncompleteError, ReplayError
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+HELP = """Serve a capture's or a run's metrics for Prometheus while it is under way.
+
+A process of its own that reads what the capture or run writes about itself, so it can slow neither down. It ends when
+they do, after --linger, so that the last figures are fetched too.
+
+Examples:
+
+  replay metrics captures/friday
+
+  replay metrics runs/candidate --listen 0.0.0.0:9464
+
+  replay metrics runs/candidate --once
+"""
+POLL_S = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+
+    @app.command(help=HELP)
+    def metrics(
+        path: Annotated[str, typer.Argument(help="A capture, or the -o of a run.")],
+        listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to serve /metrics.")] = "127.0.0.1:9464",
+        linger: Annotated[str, typer.Option(help="How long to go on when it has ended.")] = "30s",
+        once: Annotated[bool, typer.Option("--once", help="Print the present figures and end.")] = False,
+    ) -> int:
+        from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+
+        from replay.capture.live import bindable, parse_listen
+        from replay.cli.values import duration_s
+
+        source = _source(path)
+        registry = CollectorRegistry()
+        list(source.ask())  # a name that means nothing is said now, not at the first question
+        registry.register(source)
+        if once:
+            typer.echo(generate_latest(registry).decode(), nl=False)
+            return EXIT_OK
+        place, linger_s = bindable(parse_listen(listen)), duration_s(linger)
+        try:
+            server, thread = start_http_server(place.port, place.host, registry)
+        except OSError as error:
+            raise IncompleteError(f"--listen {listen}: cannot be listened on ({error.strerror}).") from None
+        host = f"[{place.host}]" if ":" in place.host else place.host
+        progress(f"metrics: http://{host}:{place.port}/metrics")
+        try:
+            _wait(source, linger_s)
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+        return EXIT_OK
+
+
+class _Source:
+    """What a registry collects; a question that cannot be answered any more is answered with nothing."""
+
+    def __init__(self, ask: Callable[[], Iterable[Metric]], is_over: Callable[[], bool]) -> None:
+        self.ask = ask
+        self.is_over = is_over
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            yield from self.ask()
+        except ReplayError:
+            return  # it was removed meanwhile
+
+
+def _source(path: str) -> _Source:
+    from replay.artefacts import named
+    from replay.capture.manifest import MANIFEST_NAME, read_capture_manifest
+    from replay.telemetry.capture import capture_metrics
+    from replay.telemetry.run import RunFollower
+
+    capture = next((each for each in (Path(path), named(path, "captures")) if (each / MANIFEST_NAME).exists()), None)
+    if capture:
+        return _Source(lambda: capture_metrics(capture), lambda: read_capture_manifest(capture).complete)
+    run = RunFollower(named(path, "runs"))
+    return _Source(run.metrics, lambda: run.is_over)
+
+
+def _wait(source: _Source, linger_s: float) -> None:
+    """Until it is over, and ``linger_s`` more."""
+    end_s: float | None = None
+    while end_s is None or time.monotonic() < end_s:
+        time.sleep(POLL_S)
+        if end_s is None and _is_over(source):
+            end_s = time.monotonic() + linger_s
+
+
+def _is_over(source: _Source) -> bool:
+    try:
+        return source.is_over()
+    except ReplayError:
+        return True  # it was removed meanwhile
