@@ -8,6 +8,7 @@ import typer
 
 from replay.cli.identity import Identity
 from replay.cli.output import cell, stdout
+from replay.cli.run_options import Certificates, Headers, Insecure, Targets
 from replay.errors import ReplayError
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ def register(app: typer.Typer) -> None:
         clones: Annotated[
             int, typer.Option(min=1, help="Times that a session is played at once (--scale): rows for so many.")
         ] = 1,
+        probe: Annotated[
+            bool, typer.Option("--probe", help="Try three safe requests a route on --target: what data is missing?")
+        ] = False,
+        target: Targets = [],  # noqa: B006
+        header: Headers = [],  # noqa: B006
+        ca: Certificates = "",
+        insecure: Insecure = False,
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
@@ -66,7 +74,7 @@ def register(app: typer.Typer) -> None:
 
             replay plan friday -o reads --method GET --without-route '/admin/*' --from 10m --until 40m
 
-            replay plan friday -o friday --pools pools.toml --clones 3
+            replay plan friday -o friday --pools pools.toml --clones 3 --probe --target http://staging.example
         """
         import shutil
         from pathlib import Path
@@ -74,6 +82,8 @@ def register(app: typer.Typer) -> None:
         from replay.artefacts import new_folder
         from replay.capture.placement import refuse_tracked
         from replay.cli.captures import exchanges, open_capture
+        from replay.cli.plan_probe import probe as probe_staging
+        from replay.cli.run_order import RunOptions
         from replay.cli.values import duration_s
         from replay.plan.build import Settings, Source, build
         from replay.plan.filters import Selection
@@ -83,9 +93,11 @@ def register(app: typer.Typer) -> None:
         from replay.plan.times import NO_SHIFT, shift_to
         from replay.plan.wire import Rewrite
 
+        if bool(target) != probe:
+            raise ReplayError("--probe and --target: give both, or neither; a plan alone is made for no target.")
         if at not in {"now", "none"}:
             raise ReplayError(f"--at: '{at[:20]}' is neither now nor none. Leave it out for now.")
-        target = Path(output if output.endswith(".plan") else f"{output}.plan")
+        place = Path(output if output.endswith(".plan") else f"{output}.plan")
         selection = Selection(
             methods=tuple(each.upper() for each in method),
             hosts=tuple(host),
@@ -100,20 +112,26 @@ def register(app: typer.Typer) -> None:
             drop_headers=frozenset(each.lower() for each in drop_header),
             times=shift_to() if at == "now" else NO_SHIFT,
         )
-        refuse_tracked(target)
+        refuse_tracked(place)
         readers = [open_capture(each, identity) for each in captures]
         sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
         rows = load_pools(Path(pools)) if pools else []
-        with new_folder(target) as folder:
+        with new_folder(place) as folder:
             recorded = folder / ".recorded" if rows else folder
             recorded.mkdir(exist_ok=True)
-            manifest = build(
-                sources, Settings(selection, rewrite, lanes), recorded, target.name.removesuffix(".plan")
-            )
+            manifest = build(sources, Settings(selection, rewrite, lanes), recorded, place.name.removesuffix(".plan"))
             if rows:
                 manifest = apply_pools(open_plan(recorded), rows, clones, folder)
                 shutil.rmtree(recorded)
-        _print(str(target), manifest)
+        _print(str(place), manifest)
+        if probe:
+            options = RunOptions(str(place), target, headers=header, ca=ca, insecure=insecure)
+            again = (open_capture(each, identity) for each in captures)
+            probe_staging(
+                options,
+                [reader.manifest for reader in readers],
+                lambda: (each for reader in again for each in exchanges(reader, allow_damaged=allow_damaged)),
+            )
 
 
 def _headers(values: list[str]) -> dict[str, str]:
