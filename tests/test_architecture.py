@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "replay" / "cli").glob("*.py")), ids=lambda path: path.name)
 def test_a_verb_reaches_analysis_only_inside_its_function(path: Path) -> None:
     assert not {name for name in top_level_imports(path) if name.partition(".")[0] in {"analysis", "pandas"}}
+
+
+def test_the_command_line_loads_nothing_heavy_before_a_verb_is_called() -> None:
+    # Beside half a second of start-up: pyarrow's TLS writes a file where SSLKEYLOGFILE is set, also beside a capture.
+    heavy = "{'numpy', 'pyarrow', 'pandas', 'scipy', 'mitmproxy', 'locust', 'cryptography'}"
+    program = f"import sys, replay.cli.main; print(sorted({heavy} & sys.modules.keys()))"
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert said.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "replay" / "audit").glob("*.py")), ids=lambda path: path.name)

@@ -9,8 +9,10 @@ frame costs no other, and ``zstdcat | jq`` reads it all. For a recipient each fl
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from replay.exchange import CAPTURE_FORMAT, Exchange
 SUFFIX = ".jsonl.zst"
 MAX_SEGMENT_BYTES = 8 << 20
 MAX_SEGMENT_AGE_S = 60.0
+RESERVE_BYTES = 1 << 20
+"""Left free on the disk for the manifest."""
 _FLUSH_BYTES = 256 << 10
 _MAX_LINE_BYTES = 128 << 20
 
@@ -42,7 +46,8 @@ class SegmentWriter:
     """Writes exchanges into the segments of ``folder``; time comes in through ``tick``.
 
     An error of the disk is counted in ``lost``, never raised: what is captured must not suffer from it. Whatever
-    was flushed stays readable, because an unfinished frame is cut off again.
+    was flushed stays readable, because an unfinished frame is cut off again. The last MiB of a disk is left free, so
+    that the manifest can still say what was lost.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class SegmentWriter:
         max_bytes: int = MAX_SEGMENT_BYTES,
         max_age_s: float = MAX_SEGMENT_AGE_S,
         seal: Seal | None = None,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self.closed: list[SegmentEntry] = []
         """The segments that are complete, in order."""
@@ -66,6 +72,7 @@ class SegmentWriter:
         self._max_age_s = max_age_s
         self._encoder = msgspec.json.Encoder()
         self._seal = seal
+        self._free_bytes = free_bytes
         self._pending = bytearray()
         self._pending_count = 0
         self._number = 0
@@ -97,6 +104,8 @@ class SegmentWriter:
         if not self._pending_count:
             return
         try:
+            if self._free_bytes(self._folder) < len(self._pending) + RESERVE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self._fd < 0:
                 self._open_segment()
             frames = (b"" if self._size else compress(self._head())) + compress(self._pending)

@@ -32,12 +32,12 @@ from replay.cli.run_options import (
     Warmup,
     Writes,
 )
-from replay.cli.run_order import RunOptions, prepare
 from replay.errors import IncompleteError, InputError, ReplayError
 from replay.runs import RunManifest
 
 if TYPE_CHECKING:
     from analysis.calibration import Calibration
+    from replay.cli.run_order import RunOptions
 
 LEAST_RUNS = 3
 HELP = """Measure how far two runs of one build differ by themselves: replay the plan several times against it.
@@ -90,6 +90,7 @@ def register(app: typer.Typer) -> None:
         hooks: Hooks = "",
         preflight: Preflight = True,
     ) -> int:
+        from replay.cli.run_order import RunOptions, prepare
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s
 

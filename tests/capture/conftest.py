@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +17,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.every_log import logging_into
 
 PATIENCE_S = 30.0
 
@@ -35,6 +39,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path.startswith("/orders"):
             time.sleep(1.5)
             self._answer(b'{"slow": true}')
+        elif self.path.startswith("/download"):
+            self._answer(bomb(), "Content-Encoding: gzip")
         elif self.path.startswith("/events"):
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
@@ -70,13 +76,24 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (100_000, b"x" * 100_000))
         self.wfile.write(b"0\r\n\r\n")
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self, body: bytes, *headers: str) -> None:
         self.send_response(200)
+        for header in headers:
+            self.send_header(*header.split(": "))
         self.send_header("Content-Type", "application/json")
         self.send_header("Set-Cookie", "sid=QanaryC00kie77; Path=/")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+@functools.cache
+def bomb() -> bytes:
+    """A gzip body of 1 MB that unpacks to 1 GiB of zeros."""
+    deflate = zlib.compressobj(9, wbits=31)
+    head = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    again = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)  # stands alone, so it can be repeated
+    return head + again * 1023
 
 
 class Service(ThreadingHTTPServer):
@@ -138,15 +155,19 @@ type Start = Callable[..., Running]
 
 @pytest.fixture
 def start(service: Service, tmp_path: Path) -> Iterator[Start]:
-    """Starts captures, or learning; each is ended, with its children, whatever the test does."""
+    """Starts captures, or learning; each is ended, with its children, whatever the test does.
+
+    ``place`` is where its folder goes, ``file_bytes`` how long each of its files may become.
+    """
     started: list[Running] = []
 
-    def run(*options: str, learn: bool = False) -> Running:
-        folder = tmp_path / (f"policy-{len(started)}.toml" if learn else f"capture-{len(started)}")
+    def run(*options: str, learn: bool = False, place: Path = tmp_path, file_bytes: int = 0) -> Running:
+        folder = place / (f"policy-{len(started)}.toml" if learn else f"capture-{len(started)}")
         printed = [tmp_path / f"{folder.name}.{name}" for name in ("out", "err")]
         verb = ["learn", "live", "-o"] if learn else ["capture"]
         arguments = [*verb, str(folder), "--upstream", service.url, "--listen", "127.0.0.1:0", *options]
         environment = {**os.environ, "TMPDIR": str(tmp_path), "SSLKEYLOGFILE": str(tmp_path / "tls-secrets")}
+        environment |= logging_into(tmp_path / "logs")
         with printed[0].open("wb") as out, printed[1].open("wb") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "replay", *arguments],
@@ -157,6 +178,8 @@ def start(service: Service, tmp_path: Path) -> Iterator[Start]:
             )
         running = Running(process, folder, 0, printed)
         started.append(running)
+        if file_bytes:
+            psutil.Process(process.pid).rlimit(psutil.RLIMIT_FSIZE, (file_bytes, file_bytes))
         until = time.monotonic() + PATIENCE_S
         while "→" not in running.said():
             assert process.poll() is None, running.said()

@@ -38,6 +38,7 @@ def test_what_many_clients_share_is_proposed_and_nothing_else_is_written(start: 
     assert "# Seen: 6 exchanges of 6 clients, from live traffic" in text
     assert 'values = ["newest"]' in text
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "logs",
         "policy-0.toml",
         "policy-0.toml.err",
         "policy-0.toml.out",

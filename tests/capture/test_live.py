@@ -208,6 +208,7 @@ def test_when_all_is_killed_what_was_flushed_is_read(start: Start) -> None:
     assert reader.manifest.seen == 20
     assert not reader.manifest.complete
     assert any("not closed in order" in note for note in reader.notes)
+    assert "segment-000000.jsonl.zst: ended without closing, up to 1 s of it is unknown" in reader.notes
 
 
 def test_an_upgrade_of_the_addon_on_disk_does_not_touch_a_capture(start: Start) -> None:

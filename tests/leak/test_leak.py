@@ -24,6 +24,7 @@ from wire import send_http1, send_http2, serving
 
 from replay.audit.canaries import Canary
 from replay.audit.scan import PLANTED, audit
+from tests.every_log import logging_into
 
 pytestmark = [pytest.mark.leak, pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -46,7 +47,7 @@ class Run:
 
 
 def replay(left: Path, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """A command of ours with all it prints in files, and with its own temporary folder, all below ``left``."""
+    """A command of ours; what it prints and logs goes into files, with its own temporary folder, below ``left``."""
     temporary = left / "tmp"
     temporary.mkdir(exist_ok=True)
     with (left / f"{name}.out").open("wb") as out, (left / f"{name}.err").open("wb") as err:
@@ -55,7 +56,7 @@ def replay(left: Path, name: str, *arguments: str) -> subprocess.Popen[bytes]:
             stdout=out,
             stderr=err,
             cwd=left,
-            env=os.environ | {"TMPDIR": str(temporary)},
+            env=os.environ | {"TMPDIR": str(temporary)} | logging_into(left / "logs"),
             start_new_session=True,
         )
 
@@ -132,6 +133,9 @@ def test_nothing_that_a_capture_leaves_holds_a_planted_value(tmp_path: Path) -> 
     assert len(through) >= 3_300
     assert len((tmp_path / "cat.out").read_bytes().splitlines()) >= 3_300
     assert (tmp_path / "leaktest.plan" / "plan.json").is_file()
+    logs = [path.read_text() for path in (tmp_path / "logs").iterdir()]
+    assert len(logs) >= 8  # three processes of the capture, five verbs
+    assert any("mitmproxy" in log for log in logs)
     assert leaks(tmp_path, planted) == []
 
 
