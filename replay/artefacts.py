@@ -51,6 +51,22 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def left_behind(parent: Path) -> list[Path]:
+    """Unfinished folders in ``parent`` whose process is gone: what a kill left of what it was making."""
+    found = [path for path in parent.glob(".*.part-*") if path.is_dir() and not path.is_symlink()]
+    return sorted(path for path in found if not _lives(path.name.rpartition("-")[2]))
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
+
+
 def create_private(path: Path) -> int:
     """A file descriptor for a new file of mode 0600; an existing file or link is never opened."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -6,11 +6,11 @@ import asyncio
 import os
 import resource
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from loadtests.engine.admission import Admitted, admitted
 from loadtests.engine.conductor import Conductor
 from loadtests.engine.control import (
     Finished,
@@ -26,7 +26,6 @@ from loadtests.engine.control import (
 from loadtests.engine.counts import RouteCounts, count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.hooked import Hooked
-from loadtests.engine.hooks_file import HooksFunctions, begun
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, max_shift_ns, share
 from loadtests.engine.loops import Loops
@@ -37,11 +36,9 @@ from loadtests.engine.rows import RowReader
 from loadtests.engine.schedule import Pacer
 from loadtests.engine.session_pool import SessionPool
 from replay.artefacts import create_private
-from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, RefusedError, ReplayError
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError
 from replay.journal import EngineEnd, EngineTick, Entry, journal_path
-from replay.plan.store import Plan, open_plan, state_of
 from replay.runspec import RunSpec, read_spec
-from replay.safety import Interlock, TargetURL
 from replay.tls import tls_context
 
 _OWN_FILES = 64
@@ -53,9 +50,8 @@ _SWITCH_S = 0.0002
 class Engine:
     """Joins the engine's parts to each other, to the run's folder and to the worker's pipes."""
 
-    def __init__(
-        self, spec: RunSpec, plan: Plan, worker: int, targets: list[TargetURL], hooks: HooksFunctions | None
-    ) -> None:
+    def __init__(self, order: Admitted, worker: int) -> None:
+        spec, plan, targets, hooks = order.spec, order.plan, order.targets, order.hooks
         self._loop = asyncio.get_running_loop()
         self._worker = worker
         self._outbox = Outbox(sys.stdout.fileno())
@@ -218,29 +214,8 @@ def open_files() -> int:
     return wanted
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """What an engine needs, checked against the spec."""
-
-    spec: RunSpec
-    plan: Plan
-    targets: list[TargetURL]
-    hooks: HooksFunctions | None
-
-
-def _check(spec: RunSpec, worker: int) -> _Checked:
-    if not 0 <= worker < spec.workers:
-        raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
-    plan = open_plan(Path(spec.plan))
-    if plan.manifest.hash != spec.plan_hash or state_of(plan) != spec.plan_state:
-        raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
-    interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
-    targets = [interlock.confirm(target) for target in spec.targets]
-    return _Checked(spec, plan, targets, begun(spec, interlock, targets, worker))
-
-
-async def _run(checked: _Checked, worker: int) -> int:
-    result = await Engine(checked.spec, checked.plan, worker, checked.targets, checked.hooks).play()
+async def _run(order: Admitted, worker: int) -> int:
+    result = await Engine(order, worker).play()
     return EXIT_OK if result.ended == "complete" else EXIT_INCOMPLETE
 
 
@@ -263,11 +238,11 @@ def main() -> int:
     try:
         spec, worker = read_spec(Path(sys.argv[1])), int(sys.argv[2])
         try:
-            checked = _check(spec, worker)
+            order = admitted(spec, worker)
         except ReplayError as error:
             _say_why(spec, worker, error)
             raise
-        return uvloop.run(_run(checked, worker))
+        return uvloop.run(_run(order, worker))
     except ReplayError as error:
         sys.stderr.write(f"engine: {error}\n")
         return error.exit_code

@@ -14,16 +14,14 @@ from pathlib import Path
 
 import msgspec
 
+from loadtests.engine.admission import Admitted, admitted
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.hooked import Hooked
-from loadtests.engine.hooks_file import HooksFunctions, begun
 from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError
-from replay.plan.store import Plan, open_plan
-from replay.runspec import SECOND_NS, Probed, Probes, RunSpec, read_spec
-from replay.safety import Interlock, TargetURL
+from replay.runspec import SECOND_NS, Probed, Probes, read_spec
 from replay.tls import tls_context
 
 _INTERVAL_S = 0.1
@@ -33,14 +31,8 @@ _TIMEOUT_NS = 10 * SECOND_NS
 class Prober:
     """Sends one request after the other, at most ten a second."""
 
-    def __init__(
-        self,
-        spec: RunSpec,
-        plan: Plan,
-        targets: list[TargetURL],
-        hooks: HooksFunctions | None,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def __init__(self, order: Admitted, loop: asyncio.AbstractEventLoop) -> None:
+        spec, plan, targets, hooks = order.spec, order.plan, order.targets, order.hooks
         self._loop = loop
         self.reader = RowReader(plan, {target.host: n for n, target in enumerate(targets)}, frozenset())
         values = header_values(spec.headers, os.environ)
@@ -104,10 +96,8 @@ def picked(reader: RowReader, requests: set[int]) -> Iterator[Row]:
             yield from (row for row in reader.rows(batch) if row.request in requests)
 
 
-async def _run(
-    spec: RunSpec, plan: Plan, targets: list[TargetURL], hooks: HooksFunctions | None, probes: Probes
-) -> None:
-    prober = Prober(spec, plan, targets, hooks, asyncio.get_running_loop())
+async def _run(order: Admitted, probes: Probes) -> None:
+    prober = Prober(order, asyncio.get_running_loop())
     for number, row in enumerate(picked(prober.reader, set(probes.requests)), 1):
         started = time.monotonic()
         probed = await prober.probe(row, number)
@@ -123,12 +113,7 @@ def main() -> int:
 
     try:
         probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
-        spec = read_spec(Path(sys.argv[1]))
-        plan = open_plan(Path(spec.plan))
-        interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
-        targets = [interlock.confirm(target) for target in spec.targets]
-        hooks = begun(spec, interlock, targets, worker=0)
-        uvloop.run(_run(spec, plan, targets, hooks, probes))
+        uvloop.run(_run(admitted(read_spec(Path(sys.argv[1])), worker=0), probes))
     except ReplayError as error:
         sys.stderr.write(f"preflight: {error}\n")
         return error.exit_code

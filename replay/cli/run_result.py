@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from replay.artefacts import new_folder, versions, write_manifest
+from replay.artefacts import left_behind, new_folder, versions, write_manifest
 from replay.cli import run_preflight
 from replay.cli.output import progress
 from replay.cli.run_load import load_changes
@@ -47,6 +47,8 @@ def perform(order: Order) -> Done:
     """
     spec = order.spec
     run_preflight.reach(spec.targets, spec.tls)
+    for left in left_behind(order.folder.parent):
+        progress(f"{left}: left by a run that was killed; its samples-*.arrow can be read. Remove it.")
     with new_folder(order.folder) as part:
         spec = msgspec.structs.replace(spec, out=str(part.resolve()))
         logs = part / LOGS_NAME

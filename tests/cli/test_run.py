@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from replay.artefacts import left_behind
 from replay.capture.manifest import Origin
 from replay.cli.run_order import RunOptions, prepare
 from replay.cli.run_settings import Safety, find_settings
@@ -210,7 +211,9 @@ def retarget(folder: Path, url: str) -> None:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broken]]:
     """Runs that are ended before their time, all at once: they mostly wait."""
     kills = {"engine": b"loadtests.engine", "worker": b"--worker", "master": b"--master\0"}
-    folders = {name: tmp_path_factory.mktemp(name) for name in (*kills, "interrupted", "breaker", "retargeted")}
+    folders = {
+        name: tmp_path_factory.mktemp(name) for name in (*kills, "command", "interrupted", "breaker", "retargeted")
+    }
     with serving() as fine, serving(collapses) as failing, serving() as elsewhere:
         started = {}
         for name, folder in folders.items():
@@ -231,6 +234,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
             time.sleep(3)
             for name, part in kills.items():
                 os.kill(commands_of(folders[name], part)[0], signal.SIGKILL)
+            started["command"].kill()
             started["interrupted"].send_signal(signal.SIGINT)
             retarget(folders["retargeted"], elsewhere.url)
             ended = {}
@@ -243,7 +247,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
             for process in started.values():
                 process.kill()
                 process.communicate()
-    assert [pid for folder in folders.values() for pid in processes_of(folder)] == []
+    wait_for(lambda: not [pid for folder in folders.values() for pid in processes_of(folder)])
 
 
 @pytest.mark.e2e
@@ -267,6 +271,16 @@ def test_a_killed_process_ends_the_run_with_what_it_has(broken: dict[str, Broken
     assert one.run.ended_reason
     assert one.run.lost_workers == (killed == "engine")
     assert one.run.planned >= one.run.requests == len(samples(one.folder / "out")) > 20
+
+
+@pytest.mark.e2e
+def test_a_killed_command_leaves_no_process_and_samples_that_can_be_read(broken: dict[str, Broken]) -> None:
+    one = broken["command"]
+    [left] = left_behind(one.folder)
+
+    assert one.code == -signal.SIGKILL
+    assert not (one.folder / "out").exists()
+    assert len(samples(left)) > 20
 
 
 @pytest.mark.e2e

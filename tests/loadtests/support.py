@@ -156,14 +156,14 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Answer = fine) -> Iterator[Server]:
-    """A running server."""
+def serving(answer: Answer = fine, port: int = 0) -> Iterator[Server]:
+    """A running server, on ``port`` where one is named."""
     server = Server(answer)
     started, over = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def run() -> None:
-        listener = await asyncio.start_server(server._serve, "127.0.0.1", 0, backlog=1024)
+        listener = await asyncio.start_server(server._serve, "127.0.0.1", port, backlog=1024)
         server.port = listener.sockets[0].getsockname()[1]
         started.set()
         await over.wait()
@@ -203,7 +203,13 @@ def run_spec(plan: Path, out: Path, url: str, **changes: Any) -> RunSpec:
 class LedEngine:
     """An engine process, and the pipes to it."""
 
-    def __init__(self, spec: RunSpec, worker: int = 0, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        worker: int = 0,
+        environment: dict[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self.out = Path(spec.out)
         self.worker = worker
         path = write_spec(self.out, spec)
@@ -213,6 +219,7 @@ class LedEngine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
+            preexec_fn=before,
         )
         self.epoch_ns = 0
 
@@ -285,9 +292,14 @@ class LedEngine:
 
 
 @contextmanager
-def led(spec: RunSpec, worker: int = 0, environment: dict[str, str] | None = None) -> Iterator[LedEngine]:
-    """An engine that is ended with the block."""
-    engine = LedEngine(spec, worker, environment)
+def led(
+    spec: RunSpec,
+    worker: int = 0,
+    environment: dict[str, str] | None = None,
+    before: Callable[[], None] | None = None,
+) -> Iterator[LedEngine]:
+    """An engine that is ended with the block; its process does ``before`` first."""
+    engine = LedEngine(spec, worker, environment, before)
     try:
         yield engine
     finally:

@@ -16,9 +16,9 @@ import pytest
 from scipy import stats
 
 from loadtests.engine.__main__ import connections
+from loadtests.engine.admission import admitted
 from loadtests.engine.control import Finished, SetLanes
-from replay.capture.manifest import Origin
-from replay.errors import EXIT_INPUT, EXIT_REFUSED
+from replay.errors import EXIT_INPUT, RefusedError
 from replay.runs import Target
 from replay.runspec import Breaker
 from tests.loadtests.support import (
@@ -417,25 +417,11 @@ def test_a_redirect_is_recorded_and_not_followed(tmp_path: Path) -> None:
     assert len(server.arrivals) == 1
 
 
-def test_an_engine_refuses_an_origin_and_sends_no_packet(tmp_path: Path) -> None:
+def test_an_engine_refuses_a_worker_too_many(tmp_path: Path) -> None:
     plan = write_plan(tmp_path / "plan", [planned(0)])
-    with serving() as production:
-        origin = Origin(host="127.0.0.1", port=production.port, addresses=["127.0.0.1"])
-        with led(run_spec(plan, tmp_path / "run", production.url, origins=[origin])) as engine:
-            assert engine.process.wait(10) == EXIT_REFUSED
 
-    assert production.connections == 0
-
-
-def test_an_engine_refuses_an_unpinned_target_and_a_worker_too_many(tmp_path: Path) -> None:
-    plan = write_plan(tmp_path / "plan", [planned(0)])
-    unpinned = run_spec(
-        plan, tmp_path / "one", "http://localhost:1", targets=[Target(HOST, "http://localhost:1", "localhost")]
-    )
-    with led(unpinned) as engine:
-        assert engine.process.wait(10) == EXIT_REFUSED
-    with led(run_spec(plan, tmp_path / "two", "http://127.0.0.1:1"), worker=1) as engine:
-        assert engine.process.wait(10) == EXIT_REFUSED
+    with pytest.raises(RefusedError, match="no place"):
+        admitted(run_spec(plan, tmp_path / "run", "http://127.0.0.1:1"), worker=1)
 
 
 def test_an_engine_needs_the_plan_that_the_run_was_started_with(tmp_path: Path) -> None:

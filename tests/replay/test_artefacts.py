@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from replay.artefacts import create_private, named, new_folder, read_manifest, versions, write_manifest, write_whole
+from replay.artefacts import (
+    create_private,
+    left_behind,
+    named,
+    new_folder,
+    read_manifest,
+    versions,
+    write_manifest,
+    write_whole,
+)
 from replay.errors import InputError, ReplayError
 
 
@@ -102,3 +114,15 @@ def test_a_name_is_a_folder_below_its_parent_and_a_path_is_a_path() -> None:
 
 def test_provenance_names_what_decides_about_figures() -> None:
     assert {"python", "dress-rehearsal", "mitmproxy", "locust", "numpy", "pyarrow"} <= versions().keys()
+
+
+def test_what_a_killed_process_left_behind_is_found(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f".friday.part-{gone.pid}"
+    for folder in (left, tmp_path / f".monday.part-{os.getpid()}", tmp_path / ".x.part-y", tmp_path / "friday"):
+        folder.mkdir()
+    (tmp_path / f".run.json.part-{gone.pid}").write_text("a file")
+
+    assert left_behind(tmp_path) == [left]
+    assert left_behind(tmp_path / "none") == []

@@ -1,0 +1,40 @@
+"""What every engine checks for itself before it begins, whatever was checked before it was started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.engine.hooks_file import HooksFunctions, begun
+from replay.errors import RefusedError, ReplayError
+from replay.plan.store import Plan, open_plan, state_of
+from replay.runspec import RunSpec
+from replay.safety import Interlock, TargetURL
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A run that an engine may play."""
+
+    spec: RunSpec
+    plan: Plan
+    targets: list[TargetURL]
+    """As ``spec.targets``, whose addresses are pinned."""
+    hooks: HooksFunctions | None
+
+
+def admitted(spec: RunSpec, worker: int) -> Admitted:
+    """What ``spec`` orders, once the interlock has passed its targets, and its hooks file has begun.
+
+    Raises:
+        RefusedError: a target is forbidden, or the run has no such worker.
+        ReplayError: the plan is not that of the order, or the hooks file cannot begin.
+    """
+    if not 0 <= worker < spec.workers:
+        raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
+    plan = open_plan(Path(spec.plan))
+    if plan.manifest.hash != spec.plan_hash or state_of(plan) != spec.plan_state:
+        raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
+    interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
+    targets = [interlock.confirm(target) for target in spec.targets]
+    return Admitted(spec, plan, targets, begun(spec, interlock, targets, worker))

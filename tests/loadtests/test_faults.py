@@ -1,0 +1,65 @@
+"""What goes wrong during a run, seen from one engine. With Locust around it: tests/cli/test_run.py."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from pathlib import Path
+
+from replay.samples import read_batches, sample_files
+from tests.loadtests.support import MS, led, planned, played, run_spec, serving, write_plan
+
+
+def test_a_target_that_is_restarted_fails_meanwhile_and_serves_on(tmp_path: Path) -> None:
+    rows = [planned(number * 20, number) for number in range(100)]
+    plan = write_plan(tmp_path / "plan", rows)
+    first = serving()
+    server = first.__enter__()
+    spec = run_spec(plan, tmp_path / "run", server.url)
+    again = []
+
+    def restart() -> None:
+        while len(server.arrivals) < 30:
+            time.sleep(0.01)
+        first.__exit__(None, None, None)
+        time.sleep(0.3)
+        second = serving(port=server.port)
+        second.__enter__()
+        again.append(second)
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    try:
+        engine = played(spec)
+    finally:
+        thread.join(10)
+        again[0].__exit__(None, None, None)
+    samples = engine.samples()
+    failed = [sample["request"] for sample in samples if sample["error"]]
+
+    assert engine.end().ended == "complete"
+    assert len(samples) == 100
+    assert {sample["error"] for sample in samples} <= {"", "connect", "reset"}
+    assert 5 < len(failed) < 60
+    assert samples[0]["status"] == samples[-1]["status"] == 200
+    assert max(failed) - min(failed) < len(failed) + 5  # while it was gone, and no longer
+
+
+def test_a_full_disk_ends_the_run_with_what_was_written(tmp_path: Path) -> None:
+    rows = [planned(number, number) for number in range(3000)]
+    plan = write_plan(tmp_path / "plan", rows)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # as a full disk: writes fail amid a batch
+
+    with serving() as server, led(run_spec(plan, tmp_path / "run", server.url), before=limit) as engine:
+        engine.start()
+        report = engine.finish()
+        readable = sum(batch.num_rows for path in sample_files(engine.out) for batch in read_batches(path))
+
+    assert report.ended == "recorder"
+    assert "samples cannot be written" in report.reason
+    assert readable == engine.end().samples >= 0
+    assert engine.end().lost > 0
+    assert engine.end().at_ns < 2900 * MS
