@@ -13,6 +13,7 @@ from replay.plan.store import Plan
 from replay.safety import SAFE_METHODS, may_send
 
 PROBES_A_ROUTE = 3
+_LOOKED_AT = 64
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Survey:
     left_out: dict[str, int] = field(default_factory=dict)
     """Requests of the plan that are not sent, by reason."""
     probes: list[int] = field(default_factory=list)
-    """The rows that the preflight sends: the first three a route that are safe and had an answer."""
+    """The rows that the preflight sends: three a route that are safe, had an answer, and ask for different things."""
 
     @property
     def requests(self) -> int:
@@ -58,10 +59,23 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
                 _add(found.hosts, host, count)
                 wanted = PROBES_A_ROUTE - probed.get(route, 0)
                 if wanted and method in SAFE_METHODS:
-                    rows = request[(group_of == number) & (status > 0)][:wanted].tolist()
+                    rows = _unlike(columns["wire"], np.flatnonzero((group_of == number) & (status > 0)), wanted)
                     probed[route] = probed.get(route, 0) + len(rows)
-                    found.probes += rows
+                    found.probes += request[rows].tolist()
     return found
+
+
+def _unlike(wires: pa.Array, rows: np.ndarray[Any, Any], wanted: int) -> list[int]:
+    """Rows that ask for different things, as far as there are any: one id that is there says little."""
+    unlike: dict[bytes, int] = {}
+    others: list[int] = []
+    for row in rows[:_LOOKED_AT].tolist():
+        line = wires[row].as_py().partition(b"\r\n")[0]
+        if unlike.setdefault(line, row) != row:
+            others.append(row)
+        if len(unlike) == wanted:
+            break
+    return sorted([*unlike.values(), *others][:wanted])
 
 
 def _add(counts: dict[str, int], key: str, count: int) -> None:

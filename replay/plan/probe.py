@@ -1,7 +1,8 @@
 """What a few probes of staging say of the plan's data: which sorts of values staging lacks, and which way cures each.
 
 A *domain* here is one sort of value: a parameter of a template (``product_id``), or the name of a query parameter,
-form field or member. It is missing where a route that holds it did not answer as recorded and none did.
+form field or member. It is missing where a route that holds it did not answer as recorded. A domain that another
+route's probes all found is blamed only where the route holds no other.
 """
 
 from __future__ import annotations
@@ -163,7 +164,8 @@ def missing(
             continue
         status, error, expected = one.seen.most_common(1)[0][0]
         is_data = status in _MISSING
-        blamed = [spot for spot in suspects(route, forecast) if spot.domain not in well] if is_data else []
+        here = suspects(route, forecast) if is_data else []
+        blamed = [spot for spot in here if spot.domain not in well] or here
         ways: tuple[Way, ...] = () if blamed else ("log in",) if _wants_login(status) else ("look",)
         seen = f"{status or error} for {expected}"
         for name, spots in _grouped(blamed).items() if blamed else [("", [Spot(route, "")])]:

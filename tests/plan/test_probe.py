@@ -45,6 +45,15 @@ def test_what_answers_well_elsewhere_is_not_blamed() -> None:
     assert "users/{int}" in found(probed(ORDER, 404), probed(USER, 404))
 
 
+def test_where_nothing_else_can_be_blamed_a_domain_is_although_it_was_found_elsewhere() -> None:
+    api = "GET /api/products/{product_id}"
+    forecast = FORECAST | {api: RouteForecast(0, 5, {"path/3": 5})}
+
+    [one] = missing([*probed(PRODUCT, 404, 200), *probed(api, 200, 200)], {PRODUCT: 100, api: 5}, forecast)
+
+    assert (one.domain, one.hits, one.probes) == ("product_id", 1, 2)
+
+
 def test_a_domain_of_writes_alone_is_said_not_to_be_tried() -> None:
     one = found(probed(PRODUCT, 200), probed("GET /", 200))["product_id"]
 
