@@ -98,6 +98,9 @@ class RunManifest(msgspec.Struct, frozen=True):
     connections: str = "pool"
     """``pool``, or ``session`` where connections followed sessions."""
     via_proxy: bool = False
+    """Times are those of a proxy in front of the target, as production's are of one in front of it."""
+    unseen_at_proxy: int = 0
+    """Answers of which that proxy told nothing; they have the client's times."""
     hooks: str = ""
     """SHA-256 of the hooks file that could change requests; '' where there was none."""
     hook_failures: dict[str, int] = {}

@@ -96,6 +96,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     follow_sessions: bool = False
     """Each session has connections of its own; else all share those of a pool."""
     tls: TLSFiles = TLSFiles()
+    via: list[int] = []
+    """Ports of loopback where proxies of ours stand before the targets, one each; empty: none do."""
     breaker: Breaker | None = Breaker()
     profile: list[Stage] = []
     hooks: HooksFile | None = None

@@ -17,7 +17,7 @@ and compacts it to Parquet at its end. Every reader accepts both.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -122,8 +122,10 @@ class SampleWriter:
         self._file.close()
 
 
-def compact(run: Path) -> int:
+def compact(run: Path, change: Callable[[pa.Table], pa.Table] | None = None) -> int:
     """Turn the streams of ``run`` into Parquet, one file each, and return the number of samples.
+
+    ``change`` may change the samples of a part on their way.
 
     Memory is bounded by one batch. A stream goes only when its table is complete under its final name.
     """
@@ -138,7 +140,7 @@ def compact(run: Path) -> int:
         ):
             for batches in _groups(read_batches(stream)):
                 unified = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
-                writer.write_table(unified)
+                writer.write_table(unified if change is None else change(unified))
                 rows += unified.num_rows
         part.replace(table)
         stream.unlink()

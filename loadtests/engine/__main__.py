@@ -39,7 +39,6 @@ from replay.artefacts import create_private
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError
 from replay.journal import EngineEnd, EngineTick, Entry, journal_path
 from replay.runspec import RunSpec, read_spec
-from replay.tls import tls_context
 
 _OWN_FILES = 64
 """What the engine opens beside connections that are kept: the plan, samples, pipes, second attempts."""
@@ -87,9 +86,9 @@ class Engine:
         pools = [
             kind(
                 self._loop,
-                pinned.address,
-                target.port,
-                tls_context(spec.tls) if target.scheme == "https" else None,
+                way.address,
+                way.port,
+                way.tls,
                 target.name,
                 limits,
                 self._conductor.clock,
@@ -99,7 +98,7 @@ class Engine:
                 first_number=(worker << 40) | (number << 32),
                 answered=self._hooked.answered if self._hooked is not None and self._hooked.functions.after else None,
             )
-            for number, (target, pinned) in enumerate(zip(targets, spec.targets, strict=True))
+            for number, (target, way) in enumerate(zip(targets, order.ways(), strict=True))
         ]
         self._pools = pools
         ordered = Lanes(worker, spec.workers, plan.manifest.lanes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,16 @@ from replay.errors import RefusedError, ReplayError
 from replay.plan.store import Plan, open_plan, state_of
 from replay.runspec import RunSpec
 from replay.safety import Interlock, TargetURL
+from replay.tls import tls_context
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the connections of a target lead: to its pinned address, or to a proxy of ours in front of it."""
+
+    address: str
+    port: int
+    tls: ssl.SSLContext | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +32,15 @@ class Admitted:
     targets: list[TargetURL]
     """As ``spec.targets``, whose addresses are pinned."""
     hooks: HooksFunctions | None
+
+    def ways(self) -> list[Way]:
+        """By number of the target, where its connections lead."""
+        if self.spec.via:
+            return [Way("127.0.0.1", port, None) for port in self.spec.via]
+        return [
+            Way(pinned.address, url.port, tls_context(self.spec.tls) if url.scheme == "https" else None)
+            for url, pinned in zip(self.targets, self.spec.targets, strict=True)
+        ]
 
 
 def admitted(spec: RunSpec, worker: int) -> Admitted:

@@ -22,7 +22,6 @@ from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError
 from replay.runspec import SECOND_NS, Probed, Probes, read_spec
-from replay.tls import tls_context
 
 _INTERVAL_S = 0.1
 _TIMEOUT_NS = 10 * SECOND_NS
@@ -45,9 +44,9 @@ class Prober:
         self._pools = [
             Pool(
                 loop,
-                pinned.address,
-                target.port,
-                tls_context(spec.tls) if target.scheme == "https" else None,
+                way.address,
+                way.port,
+                way.tls,
                 target.name,
                 limits,
                 time.monotonic_ns,
@@ -56,7 +55,7 @@ class Prober:
                 lambda _: None,
                 answered=self._hooked.answered if self._hooked is not None else None,
             )
-            for target, pinned in zip(targets, spec.targets, strict=True)
+            for target, way in zip(targets, order.ways(), strict=True)
         ]
         self._answer: asyncio.Future[tuple[int, str]] = loop.create_future()
 

@@ -35,6 +35,7 @@ from replay.capture.flows import (
     must_be_chunked,
     must_stream,
 )
+from replay.capture.logs import Counting
 from replay.capture.outbox import LIMIT_BYTES, Outbox
 from replay.capture.process import forbid_dumps, place
 from replay.capture.stock import remove_idle, stay_loaded
@@ -104,6 +105,8 @@ class Capture:
         """Declare the options."""
         loader.add_option("replay_data_fd", int, -1, "Pipe to the sanitiser.")
         loader.add_option("replay_control_fd", int, -1, "Socket to the launcher.")
+        loader.add_option("replay_pin", str, "", "Address of the target; empty in front of production.")
+        loader.add_option("replay_rehearsal", str, "", "Run whose requests may pass: not production is behind.")
 
     def configure(self, updated: set[str]) -> None:
         """Take over the descriptors; the port opens after this."""
@@ -119,7 +122,7 @@ class Capture:
     def running(self) -> None:
         """The port is open."""
         logging.disable(logging.WARNING)  # the proxy logs addresses and URLs at info and warning
-        logging.getLogger().addHandler(_Counting(self))
+        logging.getLogger().addHandler(Counting(self.count_log_error))
         remove_idle(ctx.master.addons)
         stay_loaded(ctx.master.addons)
         self._offset_s = time.time() - time.monotonic()
@@ -184,11 +187,17 @@ class Capture:
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
+    def server_connect(self, data: Any) -> None:
+        """A connection to a target is about to be opened: to its pinned address, whatever its name means now."""
+        if ctx.options.replay_pin:
+            data.server.address = (ctx.options.replay_pin, data.server.address[1])
+
     @_guarded
     def requestheaders(self, flow: Any) -> None:
         """An exchange begins; a replayed one ends here, for behind this proxy is production."""
         self._seen += 1
-        if MARK_HEADER in flow.request.headers:
+        mark, allowed = flow.request.headers.get(MARK_HEADER), ctx.options.replay_rehearsal
+        if mark is not None and not (allowed and mark.startswith(f"{allowed}-")):
             count(self._dropped, "rehearsal")
             if is_short(flow.request):
                 flow.response = http.Response.make(403, REFUSAL, {"Content-Type": "text/plain"})
@@ -320,17 +329,6 @@ class Capture:
                 self._control.send(line(word))
             except OSError:
                 count(self._notes, "unheard")
-
-
-class _Counting(logging.Handler):
-    """Counts the proxy's error records and keeps nothing of them."""
-
-    def __init__(self, capture: Capture) -> None:
-        super().__init__(logging.ERROR)
-        self._capture = capture
-
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
-        self._capture.count_log_error()
 
 
 addons = [Capture()]

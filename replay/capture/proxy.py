@@ -23,6 +23,12 @@ class ProxySettings:
     """PEM with key and certificate that clients are to see."""
     upstream_ca: Path | None = None
     """PEM with what the upstream's certificate is verified against; None: the public authorities."""
+    run_id: str = ""
+    """The run whose requests may pass, since its target is behind; '' in a capture: production is."""
+    pin: str = ""
+    """The address that the upstream's name stands for; '': what it means now."""
+    insecure: bool = False
+    """Any certificate of the upstream is accepted."""
 
     def url(self, port: int) -> str:
         """Where clients reach it, once it listens on ``port``."""
@@ -48,6 +54,12 @@ def command(asked: ProxySettings, confdir: Path, data_fd: int, control_fd: int) 
         options["ssl_verify_upstream_trusted_ca"] = str(asked.upstream_ca.resolve())
     arguments = ["-q", "--mode", f"reverse:{asked.upstream}", "--listen-host", asked.host]
     arguments += ["--listen-port", str(asked.port), "-s", str(Path(__file__).with_name("addon.py"))]
+    if asked.run_id:
+        options["replay_rehearsal"] = asked.run_id
+    if asked.pin:
+        options["replay_pin"] = asked.pin
+    if asked.insecure:
+        options["ssl_insecure"] = "true"
     for name, value in options.items():
         arguments += ["--set", f"{name}={value}"]
     return [sys.executable, "-P", "-c", MITMDUMP, *arguments]

@@ -28,6 +28,7 @@ from replay.cli.run_options import (
     Speed,
     Targets,
     Timeout,
+    ViaProxy,
     Warmup,
     Writes,
 )
@@ -65,6 +66,7 @@ def register(app: typer.Typer) -> None:
         cert: Certificate = "",
         key: Key = "",
         hooks: Hooks = "",
+        via_proxy: ViaProxy = False,
         preflight: Preflight = True,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     ) -> int:
@@ -110,6 +112,7 @@ def register(app: typer.Typer) -> None:
             cert=cert,
             key=key,
             hooks=hooks,
+            via_proxy=via_proxy,
             preflight=preflight,
             locust=context.args,
         )
@@ -124,6 +127,8 @@ def register(app: typer.Typer) -> None:
             f"{done.folder}: {done.manifest.requests:,} samples of {done.manifest.planned:,} planned requests, "
             f"{done.manifest.ended}"
         )
+        if done.manifest.unseen_at_proxy:
+            progress(f"{done.manifest.unseen_at_proxy:,} answers have the client's times: the proxy missed them.")
         for place, times in done.manifest.hook_failures.items():
             progress(f"The hooks file failed {times:,} times at {place}.")
         if done.manifest.ended == "complete":

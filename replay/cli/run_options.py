@@ -52,5 +52,8 @@ Certificate = Annotated[str, typer.Option("--cert", help="Certificate of this cl
 Key = Annotated[
     str, typer.Option("--key", help="Its key, without a passphrase (PEM file), where --cert does not hold it.")
 ]
+ViaProxy = Annotated[
+    bool, typer.Option("--via-proxy", help="Measure at a proxy in front of the target, as production was measured.")
+]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
 Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="First try three safe requests a route.")]

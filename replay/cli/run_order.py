@@ -52,6 +52,7 @@ class RunOptions:
     warmup: str = ""
     processes: int = 0
     ui: bool = False
+    via_proxy: bool = False
     writes: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     timeout: str = "30s"
@@ -82,6 +83,7 @@ class Order:
     warmup_ns: int
     scale: float
     ui: bool
+    via_proxy: bool
     preflight: bool
     locust: list[str]
 
@@ -173,6 +175,8 @@ def _order(
     most_connections = 0 if options.connections in _SHARING else _count(options.connections)
     tls = TLSFiles(_path(options.ca), options.insecure, _path(options.cert), _path(options.key))
     tls_context(tls)
+    if options.via_proxy and options.cert:
+        raise ReplayError("--via-proxy: cannot show a client certificate (--cert). Leave one of them out.")
     spec = RunSpec(
         format=SPEC_FORMAT,
         run_id=secrets.token_hex(6),
@@ -217,6 +221,7 @@ def _order(
         warmup_ns=warmup_ns,
         scale=users / at_once,
         ui=options.ui,
+        via_proxy=options.via_proxy,
         preflight=options.preflight,
         locust=options.locust,
     )

@@ -67,7 +67,7 @@ def start_locust(
     users: int, workers: int, host: str, ui: bool, extra: Sequence[str], environment: Mapping[str, str], logs: Path
 ) -> Locust:
     """Start a master and ``workers`` workers that begin ``users`` users at once; ``logs`` takes what they say."""
-    port, web_port = _free_port(), _free_port() if ui else 0
+    port, web_port = free_port(), free_port() if ui else 0
     program, ours = [sys.executable, "-m", "locust", "--loglevel", "INFO"], ["-f", str(_LOCUSTFILE)]
     master = [
         *program,
@@ -106,7 +106,8 @@ def _start(name: str, command: list[str], environment: Mapping[str, str], logs: 
     return Child(name, process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that is free now."""
     with socket.socket() as probe:
         probe.bind((_LOOPBACK, 0))
         port: int = probe.getsockname()[1]

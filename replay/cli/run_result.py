@@ -18,11 +18,12 @@ from replay.cli.output import progress
 from replay.cli.run_load import load_changes
 from replay.cli.run_order import Order
 from replay.cli.run_processes import start_locust
+from replay.cli.run_via import proxies
 from replay.cli.run_watch import Watch, watch
 from replay.errors import ReplayError
 from replay.journal import journal_path
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
-from replay.runspec import SECOND_NS, SPEC_VARIABLE, write_spec
+from replay.runspec import SECOND_NS, SPEC_VARIABLE, RunSpec, write_spec
 from replay.samples import compact
 
 LOGS_NAME = "logs"
@@ -50,33 +51,49 @@ def perform(order: Order) -> Done:
     for left in left_behind(order.folder.parent):
         progress(f"{left}: left by a run that was killed; its samples-*.arrow can be read. Remove it.")
     with new_folder(order.folder) as part:
-        spec = msgspec.structs.replace(spec, out=str(part.resolve()))
         logs = part / LOGS_NAME
         logs.mkdir(mode=0o700)
-        spec_path = write_spec(part, spec)
-        environment = os.environ | {SPEC_VARIABLE: str(spec_path.resolve()), "PYTHONPATH": _path()}
-        preflight = _preflight(order, spec_path, environment)
-        progress(
-            f"Replaying {order.survey.requests:,} requests of production ×{order.scale:g} over "
-            f"{order.schedule_ns / 1e9:,.0f} s against {', '.join(target.url for target in spec.targets)}."
-        )
-        if spec.loops != 1:
-            progress(
-                f"The plan is played {spec.loops or 'many'} times: caches will know its requests better than "
-                "production's did."
-            )
-        locust = start_locust(
-            spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs
-        )
-        if locust.web_url:
-            progress(f"Locust's page is at {locust.web_url}")
-        seen = watch(locust, part, spec.workers, _longest_s(order))
-        spec_path.unlink()
-        manifest = _manifest(order, seen, compact(part), preflight)
+        with proxies(spec, order.via_proxy, part) as via:
+            spec = msgspec.structs.replace(spec, out=str(part.resolve()), via=via.ports)
+            preflight, seen = _replay(order, spec, part, logs)
+        times = via.times()
+        samples = compact(part, times.moved if times is not None else None)
+        manifest = _manifest(order, seen, samples, preflight)
+        if times is not None:
+            manifest = _at_proxy(manifest, times.unseen, via.problem)
         for worker in range(spec.workers):
             journal_path(part, worker).unlink(missing_ok=True)
         write_manifest(part / MANIFEST_NAME, manifest)
     return Done(order.folder, manifest)
+
+
+def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, Watch]:
+    """What became of the preflight, and of the run."""
+    spec_path = write_spec(part, spec)
+    environment = os.environ | {SPEC_VARIABLE: str(spec_path.resolve()), "PYTHONPATH": _path()}
+    preflight = _preflight(order, spec_path, environment)
+    progress(
+        f"Replaying {order.survey.requests:,} requests of production ×{order.scale:g} over "
+        f"{order.schedule_ns / 1e9:,.0f} s against {', '.join(target.url for target in spec.targets)}."
+    )
+    if spec.loops != 1:
+        progress(
+            f"The plan is played {spec.loops or 'many'} times: caches will know its requests better than "
+            "production's did."
+        )
+    locust = start_locust(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
+    if locust.web_url:
+        progress(f"Locust's page is at {locust.web_url}")
+    seen = watch(locust, part, spec.workers, _longest_s(order))
+    spec_path.unlink()
+    return preflight, seen
+
+
+def _at_proxy(manifest: RunManifest, unseen: int, problem: str) -> RunManifest:
+    found = msgspec.structs.replace(manifest, via_proxy=True, unseen_at_proxy=unseen)
+    if problem:  # what the target seemed to refuse then was our own proxy's doing
+        return msgspec.structs.replace(found, ended="worker lost", ended_reason=problem)
+    return found
 
 
 def _preflight(order: Order, spec_path: Path, environment: dict[str, str]) -> str:

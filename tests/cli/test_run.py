@@ -167,6 +167,27 @@ def test_every_lane_is_played_once_whichever_worker_has_the_users(folder: Path) 
     assert sorted(sample["session"] for sample in samples(folder / "out")) == list(range(100))
 
 
+@pytest.mark.e2e
+def test_a_run_may_be_measured_where_production_was(folder: Path) -> None:
+    async def slow(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    write_plan(folder / "p", steady(2))
+    with serving(slow) as server:
+        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT, "--via-proxy")
+    assert ended.code == EXIT_OK, ended.err
+    run = manifest_of(folder)
+    found = samples(folder / "out")
+
+    assert (run.ended, run.via_proxy, run.unseen_at_proxy, run.preflight) == ("complete", True, 0, "passed")
+    assert len(found) == 80
+    assert {(sample["status"], sample["error"]) for sample in found} == {(200, "")}
+    assert all(sample["sent"] + 0.1 * SECOND <= sample["end"] for sample in found)
+    assert {arrival.header("Host") for arrival in server.arrivals} == {f"127.0.0.1:{server.port}"}
+    assert not list((folder / "out").glob("proxy-*"))
+
+
 @dataclass
 class Broken:
     """A run that something ended before its time."""
