@@ -42,8 +42,10 @@ class Found:
     guard: Guard | None
     spots: tuple[Spot, ...]
     """The places that the guard is proposed for."""
-    places: int
-    """All places that were pooled, those too where too few values are shared."""
+    pool: tuple[Spot, ...]
+    """All places, those too where too few values are shared."""
+    digits: int
+    """Of the longest integer that was held."""
     count: int
     """Values that were seen, repeated ones too."""
     clients: int
@@ -167,13 +169,18 @@ def _judged(name: str, sort: str, pool: dict[Spot, Tally], k: int) -> Found:
         name=name,
         sort=sort,
         guard=guard if spots else None,
-        spots=tuple(sorted(spots, key=lambda spot: (spot.where, spot.route, spot.name, spot.pointer))),
-        places=len(pool),
+        spots=_ordered(spots),
+        pool=_ordered(pool),
+        digits=max((len(value.lstrip("-")) for value in sights if sort == "int"), default=0),
         count=sum(tally.count for tally in pool.values()),
         clients=len(clients),
         values=len(sights),
         shared=len(shared),
     )
+
+
+def _ordered(spots: Iterable[Spot]) -> tuple[Spot, ...]:
+    return tuple(sorted(spots, key=lambda spot: (spot.where, spot.route, spot.name, spot.pointer)))
 
 
 def _shared_words(tally: Tally) -> set[str]:

@@ -21,6 +21,7 @@ from replay.sanitize.vocabulary import is_known_name
 MOST_ROUTES = 2_000
 MOST_CANDIDATES = 200
 MOST_NAMES = 500
+LONGEST_INT = 12
 _WIDTH = 100
 _TEMPLATE = re.compile(r"(?:/(?:[A-Za-z0-9._~-]+|\{[a-z][a-z0-9_]{0,31}\}))+/?")
 _GENERIC = word_set("id ids name value type code number key status kind size data text label state count total")
@@ -97,7 +98,7 @@ def propose(seen: Observation, learned: list[Learned], source: str) -> Proposal:
             *_names(sorted(listed), headers),
             *_routes(learned),
             *(line for domain in active for line in _keep(domain, seen, listed)),
-            *_candidates(candidates),
+            *_candidates(candidates, seen, listed),
         ]
     )
     return Proposal(text + "\n", len({one.path for one in learned}), len(active), len(candidates), len(listed))
@@ -159,17 +160,22 @@ def _keep(domain: Found, seen: Observation, listed: frozenset[str]) -> Iterator[
     assert domain.guard is not None
     shared = f"{domain.shared:,} of {_many(domain.values)} values are shared by at least {seen.k}"
     yield f"# {_seen(domain).capitalize()}; {shared}."
-    if len(domain.spots) < domain.places:
-        yield f"# Not kept at {domain.places - len(domain.spots)} more places of it: too few shared values there."
+    left_out = len(domain.pool) - len(domain.spots)
+    if left_out:
+        yield f"# Not kept at {left_out} more places of it: too few shared values there."
     yield f"[keep.{domain.name}]"
     yield f"guard = {_text(domain.guard.name)}"
     if domain.guard.values:
         yield from _assigned("values", list(domain.guard.values))
+    yield from _placed(domain.spots, seen, listed)
+    yield ""
+
+
+def _placed(spots: tuple[Spot, ...], seen: Observation, listed: frozenset[str]) -> Iterator[str]:
     for where in WHERE:
-        places = sorted(set(_places(where, domain.spots, seen, listed)))
+        places = sorted(set(_places(where, spots, seen, listed)))
         if places:
             yield from _assigned(where, places)
-    yield ""
 
 
 def _places(where: str, spots: tuple[Spot, ...], seen: Observation, listed: frozenset[str]) -> Iterator[str]:
@@ -191,13 +197,26 @@ def _places(where: str, spots: tuple[Spot, ...], seen: Observation, listed: froz
             yield f"{spot.route} /{'/'.join(steps)}"
 
 
-def _candidates(found: list[Found]) -> Iterator[str]:
+def _candidates(found: list[Found], seen: Observation, listed: frozenset[str]) -> Iterator[str]:
     if not found:
         return
     yield "# Candidates: places of one name that are not kept. Their values are not written down anywhere."
+    yield "# Where the values are no person's and staging has them too, take the marks off and give a guard."
     for domain in found:
         shared = f"{domain.shared:,} of {_many(domain.values)} values shared"
-        yield f"#   {domain.name} ({domain.sort}): {_seen(domain)}, at {domain.places:,} places; {shared}"
+        yield "#"
+        yield f"# {domain.name} ({domain.sort}): {_seen(domain)}, at {len(domain.pool):,} places; {shared}"
+        yield f"# [keep.{domain.name}]"
+        yield f"# guard = {_text(_guard(domain))}"
+        for line in _placed(domain.pool, seen, listed):
+            yield f"# {line}"
+
+
+def _guard(domain: Found) -> str:
+    """The guard that all values of a candidate pass, if its sort alone says so; else '', which no policy takes."""
+    if domain.sort == "int" and 0 < domain.digits <= LONGEST_INT:
+        return f"int<={domain.digits}digits"
+    return "decimal" if domain.sort == "decimal" else ""
 
 
 def _seen(domain: Found) -> str:

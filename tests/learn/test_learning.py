@@ -17,6 +17,7 @@ from replay.errors import RefusedError
 from replay.exchange import Exchange, RawExchange
 from replay.learn.learning import learn
 from replay.learn.proposal import Proposal
+from replay.sanitize.explain import explain
 from replay.sanitize.policy import Policy, load_policy
 from replay.sanitize.sanitizer import Sanitizer
 from tests.factories import raw_exchange
@@ -152,9 +153,20 @@ def test_with_fewer_clients_than_k_nothing_is_kept_and_no_value_is_named() -> No
     few = proposal(count=10)
 
     assert "keep" not in tomllib.loads(few.text)
-    assert "#   product_id (int): seen " in few.text
+    assert "# product_id (int): seen " in few.text
     assert not any(category in few.text for category in ("garden", "lamps", "rugs"))
     assert few.candidates > 3
+
+
+def test_a_candidate_without_its_marks_is_a_rule(tmp_path: Path) -> None:
+    few = proposal(count=10).text
+    begin = few.index("# [keep.product_id]")
+    rule = few[begin:].partition("\n#\n")[0].replace("# ", "")
+    path = tmp_path / "policy.toml"
+    path.write_text(few.replace('reviewed_by = ""', 'reviewed_by = "a person"') + rule)
+    policy = load_policy(str(path))
+
+    assert any("keep.product_id" in line for line in explain(policy, "GET /products/7 path"))
 
 
 def test_a_proposal_says_of_each_rule_how_often_and_by_how_many_it_was_seen() -> None:
@@ -199,7 +211,7 @@ def test_a_value_that_everybody_sends_is_not_thereby_promoted(name: str, value: 
     text = learned_from(lambda _at: f"/search?{name}={value}")
 
     assert value not in text
-    assert f"[keep.{name}]" not in text
+    assert name not in tomllib.loads(text).get("keep", {})
 
 
 @pytest.mark.parametrize(
