@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import shutil
 import socket
@@ -14,20 +15,27 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from replay.plan.store import PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
+from replay.samples import read_batches, sample_files
 
 HOST = "benchmark.example"
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = "benchmarks/arrival_server.py"
 NGINX = """
-worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; daemon off; worker_rlimit_nofile 20000;
+worker_processes {workers}; pid {folder}/pid; error_log {folder}/error.log; daemon off; worker_rlimit_nofile 20000;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 1000000000;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{
+  {tls}
+  server {{ listen 127.0.0.1:{port} {ssl} backlog=4096; location / {{
     default_type application/json;
     return 200 '{body}';
   }} }}
@@ -148,11 +156,18 @@ def _wait(port: int) -> None:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, core: str) -> Iterator[int]:
-    """A running nginx with one worker that answers 193 bytes of JSON; its port."""
+def nginx(folder: Path, core: str, *, scheme: str = "http", workers: int = 1) -> Iterator[int]:
+    """A running nginx that answers 193 bytes of JSON, with a certificate of its own over ``https``; its port."""
     port = free_port()
     folder.mkdir(parents=True)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, body=BODY))
+    ssl, tls = "", ""
+    if scheme == "https":
+        certificate, key = self_signed()
+        (folder / "certificate.pem").write_bytes(certificate)
+        (folder / "key.pem").write_bytes(key)
+        ssl, tls = "ssl", f"ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;"
+    configuration = NGINX.format(folder=folder, port=port, body=BODY, workers=workers, ssl=ssl, tls=tls)
+    (folder / "nginx.conf").write_text(configuration)
     process = subprocess.Popen(
         pinned(core, ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]), stderr=subprocess.DEVNULL
     )
@@ -162,6 +177,25 @@ def nginx(folder: Path, core: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """A certificate for 127.0.0.1 and its key, PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM), private
 
 
 @contextlib.contextmanager
@@ -175,3 +209,10 @@ def arrivals_server(log: Path, core: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def column(run: Path, name: str, kind: type[np.generic] = np.int64) -> np.ndarray:
+    """One column of numbers of a run's samples."""
+    batches = (batch for path in sample_files(run) for batch in read_batches(path))
+    parts = [np.frombuffer(batch.column(batch.schema.get_field_index(name)).buffers()[1], kind) for batch in batches]
+    return np.concatenate(parts)
