@@ -56,11 +56,12 @@ def poisson(rate_per_s: float, seconds: float, seed: int = 1) -> np.ndarray:
 
 
 def bursty(rate_per_s: float, seconds: float, seed: int = 1) -> np.ndarray:
-    """Arrival times of a source that is on half of the time (0.1 s a phase on average), at twice its mean rate."""
+    """Arrival times of a source that is on for 0.1 s and off for 0.05 s on average, bursts at 1.5 times its rate."""
     dice = np.random.default_rng(seed)
-    times = poisson(2 * rate_per_s, seconds, seed)
-    edges = np.cumsum(dice.exponential(1e8, round(seconds * 20) + 100))
-    return times[np.searchsorted(edges, times) % 2 == 0]
+    times = poisson(1.5 * rate_per_s, seconds, seed)
+    phases = dice.exponential(1e8, round(seconds * 20) + 100)
+    phases[1::2] /= 2
+    return times[np.searchsorted(np.cumsum(phases), times) % 2 == 0]
 
 
 def write_plan(folder: Path, due: np.ndarray, *, routes: int = 5, sessions: int = 1000, lanes: int = 100) -> Path:

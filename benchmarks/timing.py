@@ -25,10 +25,10 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.synthetic import HOST, ROOT, arrivals_server, bursty, cores, poisson, write_plan
-from replay.samples import read_batches, sample_files
+from benchmarks.synthetic import HOST, ROOT, arrivals_server, bursty, column, cores, poisson, write_plan
 
 SESSIONS = 1000
+CONNECTIONS = 64
 MS = 1_000_000
 LOCUSTFILE = """
 from locust import FastHttpUser, constant_throughput, task
@@ -110,21 +110,18 @@ def replayed(name: str, due: np.ndarray, folder: Path) -> Timing:
     with arrivals_server(folder / "log", other) as port:
         program = "from replay.cli.main import main; main()"
         options = ["--no-preflight", "--mode", "open", "--processes", "1", "--ui", "-o", str(folder / "out")]
+        options += ["--connections", str(CONNECTIONS), "--max-in-flight", "1000000"]
         command = [sys.executable, "-c", program, "run", str(plan), "--target", f"{HOST}=http://127.0.0.1:{port}"]
         subprocess.run([*command, *options], cwd=ROOT, check=True, capture_output=True)
-    columns = {name: [] for name in ("request", "intended", "ready", "sent")}  # type: dict[str, list[np.ndarray]]
-    for path in sample_files(folder / "out"):
-        for batch in read_batches(path):
-            for column, parts in columns.items():
-                index = batch.schema.get_field_index(column)
-                parts.append(np.frombuffer(batch.column(index).buffers()[1], np.int64))
-    request, intended, ready, sent = (np.concatenate(parts) for parts in columns.values())
+    request, ready, intended, sent = (
+        column(folder / "out", name) for name in ("request", "ready", "intended", "sent")
+    )
     arrivals = arrived(folder / "log")
     # Both processes read one clock, but the zero of the run's is not in its folder. The least of arrival − sent is
     # that zero plus the shortest way to the server: requests may look that much too early, never too late.
-    came = arrivals[np.argsort(arrivals[:, 0])][:, 1]
-    epoch = int((came - sent[np.argsort(request)]).min())
-    arrivals[:, 1] -= epoch
+    sent_by_number = np.full(len(due), -1)
+    sent_by_number[request] = sent
+    arrivals[:, 1] -= (arrivals[:, 1] - sent_by_number[arrivals[:, 0]]).min()
     return compare(name, due, arrivals, ready - intended)
 
 
