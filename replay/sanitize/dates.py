@@ -56,6 +56,10 @@ class Clock:
         # Far times keep no time of day either: one keyed offset under half a day for all of them.
         self._far_ns = draw("far-time", "") % (_DAY_NS // 2)
 
+    def is_likely(self, time_ns: int) -> bool:
+        """Whether a number that may be a time is one: it lies within ten years of the capture's start."""
+        return abs(time_ns - self._epoch_ns) <= _LIKELY_DAYS * _DAY_NS
+
     def moved_ns(self, time_ns: int) -> int:
         """Where a time since 1970 in nanoseconds is moved to."""
         offset = time_ns - self._epoch_ns
@@ -137,7 +141,7 @@ class Clock:
         if unit_ns is None or not "1" <= digits[0] <= "4":
             return None
         time_ns = int(digits) * unit_ns
-        if abs(time_ns - self._epoch_ns) > _LIKELY_DAYS * _DAY_NS:
+        if not self.is_likely(time_ns):
             return None
         moved = self.moved_ns(time_ns) // unit_ns
         return str(moved) if len(str(moved)) == len(digits) else None

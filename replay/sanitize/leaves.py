@@ -19,6 +19,7 @@ from replay.sanitize import kinds
 from replay.sanitize.dates import Clock
 from replay.sanitize.marks import NO_MARKS, Marks, is_bare
 from replay.sanitize.pseudonyms import Pseudonyms, recased
+from replay.sanitize.registered import number_kind
 from replay.sanitize.shapes import Shapes, laid_out
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
 
@@ -67,6 +68,7 @@ class Leaves:
             "mac": shapes.mac,
             "card": self._spaced,
             "iban": self._spaced,
+            "grouped": self._grouped,
             "ssn": shapes.ssn,
             "phone": shapes.phone,
             "nanp": shapes.nanp,
@@ -211,9 +213,13 @@ class Leaves:
         if size >= 15 and kinds.is_iban(run):
             return self.shapes.iban(run)
         if size == 26 and kinds.ULID.fullmatch(run):
-            return "0" + self.pseudonyms.drawn("ulid", run, "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 25)
+            return self.shapes.ulid(run)
         if size == 32 and kinds.UUID.fullmatch(run):
             return self.shapes.uuid(run)
+        if size in {9, 17}:
+            found = self.shapes.registered(run)
+            if found is not None:
+                return found
         pieces = kinds.TRANSITIONS.findall(run)
         if (size >= 16 or (size >= 8 and len(pieces) > 2)) and kinds.HEX.fullmatch(run):
             return self.pseudonyms.hex(run)
@@ -267,6 +273,10 @@ class Leaves:
         if not is_kind or len(set(separators)) != 1:
             return self._runs(text)
         return laid_out(self.run(compact), text)
+
+    def _grouped(self, text: str) -> str:
+        compact = "".join(c for c in text if c.isdigit())
+        return laid_out(self.run(compact), text) if number_kind(compact) else self._runs(text)
 
 
 _BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from replay.sanitize import kinds
+from replay.sanitize import kinds, registered
 from replay.sanitize.dates import Clock
 from replay.sanitize.pseudonyms import Pseudonyms
 
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -19,17 +20,36 @@ class Shapes:
         self._clock = clock
 
     def number(self, digits: str) -> str:
-        """A digit run; a card number becomes a test number of its network with a right check digit."""
-        if len(digits) < 13:
+        """A digit run; a card number becomes a test number of its network with a right check digit.
+
+        What is no card number becomes none, and what is a number of a register (``registered``) stays one, no other.
+        """
+        size = len(digits)
+        if size < 13 and size != 11:
             return self._pseudonyms.digits(digits)
         prefix = kinds.card_prefix(digits)
         if prefix is not None:
-            body = prefix + self._pseudonyms.drawn("card", digits, "0123456789", len(digits) - 7)
+            body = prefix + self._pseudonyms.drawn("card", digits, "0123456789", size - 7)
             return body + kinds.luhn_digit(body)
-        image = self._pseudonyms.digits(digits)
-        while kinds.card_prefix(image) is not None:  # what is no card number becomes none
-            image = self._pseudonyms.digits(image)
-        return image
+        kind, image = registered.number_kind(digits), digits
+        while True:  # cycle walking: a bijection of the numbers of one kind
+            if kind is None:
+                image = self._pseudonyms.digits(image)
+            else:
+                image = registered.with_check(kind, self._pseudonyms.digits(registered.body_of(kind, image)))
+            if kinds.card_prefix(image) is None and registered.number_kind(image) == kind:
+                return image
+
+    def registered(self, run: str) -> str | None:
+        """A VIN, DNI or NIE as another with a right check; None where a run is none of them."""
+        if registered.is_vin(run):
+            return registered.vin_of(run, self._pseudonyms.stream("vin", run, 17))
+        if registered.is_dni(run):
+            body = run[:-1] if run[0].isdigit() else run[1:-1]
+            head = "" if run[0].isdigit() else "XYZ"[self._pseudonyms.permute("nie", "XYZ".index(run[0]), 3)]
+            image = head + self._pseudonyms.digits(body)
+            return image + registered.dni_letter(image)
+        return None
 
     def email(self, address: str) -> str:
         """An address at ``example.com`` (RFC 2606): the local part and the domain are mapped apart."""
@@ -54,6 +74,18 @@ class Shapes:
         if len(text) == 36:
             image = f"{image[:8]}-{image[8:12]}-{image[12:16]}-{image[16:20]}-{image[20:]}"
         return image.upper() if text.isupper() else image
+
+    def ulid(self, run: str) -> str:
+        """A ULID; its time is moved with all others where it is one within ten years of the capture's start."""
+        image = self._pseudonyms.drawn("ulid", run, _CROCKFORD, 25)
+        time_ns = 0
+        for c in run[:10]:
+            time_ns = time_ns * 32 + _CROCKFORD.index(c)
+        time_ns *= 10**6
+        if not self._clock.is_likely(time_ns):
+            return "0" + image
+        moved = self._clock.moved_ns(time_ns) // 10**6
+        return "".join(_CROCKFORD[moved >> 5 * at & 31] for at in range(9, -1, -1)) + image[9:]
 
     def ip(self, text: str) -> str | None:
         """An address of its class: benchmark (RFC 2544), documentation (RFC 3849) or private; None: it is none."""

@@ -176,8 +176,46 @@ def _ipv6(rng: random.Random) -> str:
     return "2a02:" + ":".join(f"{rng.randrange(0x1000, 0xFFFF):x}" for _ in range(7))
 
 
+_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", map(int, "12345678123457923456789"), strict=True))
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+
+
 def _vin(rng: random.Random) -> str:
-    return "WVW" + _pick(rng, "ABCDEFGHJKLMNPRSTUVWXYZ0123456789", 8) + _digits(rng, 6)
+    """A vehicle's number, half of them with a right check digit."""
+    text = "WVW" + _pick(rng, "ABCDEFGHJKLMNPRSTUVWXYZ0123456789", 8) + _digits(rng, 6)
+    if rng.random() < 0.5:
+        return text
+    values = (int(c) if c.isdigit() else _VIN_VALUES[c] for c in text)
+    rest = sum(value * weight for value, weight in zip(values, _VIN_WEIGHTS, strict=True)) % 11
+    return f"{text[:8]}{'X' if rest == 10 else rest}{text[9:]}"
+
+
+def _imei(rng: random.Random) -> str:
+    body = "86" + _pick(rng, string.digits, 12)
+    return body + luhn_digit(body)
+
+
+def _ahv(rng: random.Random) -> str:
+    body = "756" + _digits(rng, 9)
+    return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
+
+
+def _cpf(rng: random.Random) -> str:
+    body = _digits(rng, 8) + rng.choice("02468")
+    for size in (10, 11):
+        rest = sum(int(d) * weight for d, weight in zip(body, range(size, 1, -1), strict=True)) % 11
+        body += str(0 if rest < 2 else 11 - rest)
+    return body
+
+
+def _grouped_cpf(rng: random.Random) -> Value:
+    number = _cpf(rng)
+    return Value("cpf, grouped", f"{number[:3]}.{number[3:6]}.{number[6:9]}-{number[9:]}", (number,))
+
+
+def _dni(rng: random.Random) -> str:
+    number = _digits(rng, 8)
+    return number + "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23]
 
 
 def _decimal(rng: random.Random) -> str:
@@ -214,6 +252,11 @@ KINDS: dict[str, Make] = {
     "ipv6": _plain("ipv6", _ipv6),
     "mac": _plain("mac", lambda rng: "a4:5e:" + ":".join(f"{rng.randrange(16, 256):02x}" for _ in range(4))),
     "vin": _plain("vin", _vin),
+    "imei": _plain("imei", _imei, number=True),
+    "ahv number": _plain("ahv number", _ahv, number=True),
+    "cpf": _plain("cpf", _cpf, number=True),
+    "cpf, grouped": _grouped_cpf,
+    "dni": _plain("dni", _dni),
     "jwt": _jwt,
     "opaque token": _plain("opaque token", lambda rng: _pick(rng, _ALNUM, 32)),
     "prefixed token": _plain("prefixed token", lambda rng: f"sess_{_pick(rng, _ALNUM, 24)}"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from replay.sanitize import kinds
 from replay.sanitize.leaves import Leaves
-from tests.sanitize.making import leaves
+from tests.sanitize.making import EPOCH_NS, leaves
 
 MAP = leaves()
 OTHER = leaves()
@@ -251,3 +251,34 @@ def test_another_key_gives_another_map(text: str, byte: int) -> None:
     word = WORD + text
 
     assert Leaves.text(leaves(byte), word) != MAP.text(word)
+
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def ulid(time_ms: int, tail: str) -> str:
+    return "".join(CROCKFORD[time_ms >> 5 * at & 31] for at in range(9, -1, -1)) + tail
+
+
+def ulid_time_ms(text: str) -> int:
+    number = 0
+    for c in text[:10]:
+        number = number * 32 + CROCKFORD.index(c)
+    return number
+
+
+@given(st.integers(0, 300 * 86_400_000), st.integers(1, 10**9), st.text(CROCKFORD, min_size=16, max_size=16))
+def test_ulids_keep_their_order_and_their_distance_in_time(offset_ms: int, later_ms: int, tail: str) -> None:
+    start_ms = EPOCH_NS // 10**6 + offset_ms
+    first, second = MAP.text(ulid(start_ms, tail)), MAP.text(ulid(start_ms + later_ms, tail))
+
+    assert kinds.ULID.fullmatch(first)
+    assert ulid_time_ms(second) - ulid_time_ms(first) == later_ms
+    assert ulid_time_ms(first) != start_ms
+    assert first[10:] not in {second[10:], tail}
+
+
+def test_a_token_that_looks_like_a_ulid_of_another_age_keeps_nothing_of_it() -> None:
+    images = {MAP.text(ulid(0x3FFF_FFFF_FFFF + n, "A" * 16))[:3] for n in range(50)}
+
+    assert len(images) > 25
