@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from replay.exchange import Sealed
+from replay.exchange import RawExchange, Sealed
 from replay.sanitize.sanitizer import Sanitizer
 from tests.factories import raw_exchange
 from tests.sanitize.making import CORPORA, needs_corpora, sanitizer
 
 pytestmark = needs_corpora
+HEADERS = (
+    *(b"Referer", b"Link", b"Forwarded", b"Accept", b"Accept-Language", b"User-Agent", b"Range", b"If-None-Match"),
+    *(
+        b"Content-Disposition",
+        b"Refresh",
+        b"Date",
+        b"Via",
+        b"Origin",
+        b"Cache-Control",
+        b"X-Request-Id",
+        b"Traceparent",
+    ),
+)
 
 
 def cases(folder: str, pattern: str) -> list[Path]:
@@ -96,6 +111,43 @@ def test_naughty_strings_raise_nowhere(kind: str) -> None:
         through(
             mine, json.dumps({"a": text, text: 1}).encode() if kind == "application/json" else body, kind.encode()
         )
+
+
+def in_every_place(text: str) -> RawExchange:
+    """One exchange that carries a text in its heads and, as names and values, in the parts of its bodies."""
+    raw = text.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
+    quoted = quote(raw)
+    part = (
+        b'--b\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n%b\r\n--b--\r\n'
+    )
+    token = base64.urlsafe_b64encode(json.dumps({"sub": text}).encode()).rstrip(b"=")
+    return raw_exchange(
+        f"/{quoted}/{quoted};v={quoted}?{quoted}={quoted}&a[]={quoted}",
+        method="POST",
+        headers=[
+            (b"Cookie", b"a=%b; %b=1" % (raw, raw)),
+            (b"Authorization", b"Bearer eyJhbGciOiJIUzI1NiJ9.%b.x" % token),
+            (b"Content-Type", b"multipart/form-data; boundary=b"),
+            *((name, raw) for name in HEADERS),
+        ],
+        body=part % (raw, raw, raw, raw),
+        answer_headers=[
+            (b"Set-Cookie", b"%b=%b; Path=%b" % (raw, raw, raw)),
+            (b"Content-Type", raw),
+            (b"X-Own", raw),
+        ],
+        answer=b")]}'\n" + json.dumps({text: [text, {"a": text}]}).encode(),
+    )
+
+
+def test_naughty_strings_in_every_place_raise_nowhere() -> None:
+    mine = sanitizer()
+    count = 0
+    for text in strings():
+        mine.clean(in_every_place(text))
+        count += 1
+        assert mine.counts["withheld:error"] == 0, (count, mine.counts)
+    assert count > 400
 
 
 def test_urls_of_every_sort_raise_nowhere() -> None:
