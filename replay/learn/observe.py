@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from replay.exchange import RawExchange
 from replay.learn.tally import MOST_CLIENTS, Tally, Values
@@ -22,6 +23,7 @@ from replay.sanitize.keys import Key
 from replay.sanitize.leaves import Leaves
 from replay.sanitize.policy import Domain, Place, Policy, load_policy
 from replay.sanitize.pseudonyms import Pseudonyms
+from replay.sanitize.scopes import Member, Scope, Scopes, member
 from replay.sanitize.sessions import Sessions
 from replay.sanitize.vocabulary import is_known_name
 from replay.sanitize.walk import Name, Walk
@@ -178,7 +180,7 @@ class _Watching(Walk):
 
     def __init__(self, policy: Policy, leaves: Leaves, seen: Observation) -> None:
         super().__init__(policy, leaves, Counter())
-        self.has_json_rules = True  # so that the walkers ask about every member
+        self.scopes = _Looking(self)
         self._seen = seen
         self._known: dict[str, Name] = {}
 
@@ -195,22 +197,53 @@ class _Watching(Walk):
             self.leaves.note_kept()  # as where a rule speaks: what was seen once is asked again
         return found
 
-    def place(self, where: str, name: str, pointer: tuple[str, ...] = ()) -> Place:
+    def place(self, where: str, name: str) -> Place:
         if where == "header" and name not in _READ_HEADERS:
             if not is_known_name(name) and name not in header_names.OPAQUE:
                 self._seen.note_header(name)
             self.leaves.note_kept()
-        return Place(where, self.route, name, pointer, "", _WATCHED)
+        return Place(where, self.route, name, (), "", _WATCHED)
 
-    def may_keep(self, place: Place, name: str, value: str, pointer: tuple[str, ...] = ()) -> bool:
+    def may_keep(self, place: Place, name: str, value: str) -> bool:
         if place.where == "header" and place.name in _READ_HEADERS:
             return False
-        steps = tuple(_step(piece) for piece in pointer or place.pointer)
+        steps = tuple(map(_step, place.pointer))
         last = steps[-1] if steps else place.name
         self._seen.note(Spot(place.where, place.route, last, steps), name, value)
         self.leaves.note_kept()
         # What is short and plain has nothing inside to look at.
         return place.where != "header" and len(value) <= 40 and not _NESTED.intersection(value)
+
+
+class _Looking(Scopes):
+    """Asks the walk about every value of a document, by its pointer."""
+
+    def __init__(self, walk: Walk) -> None:
+        super().__init__(walk, ())
+
+    def root(self, route: str) -> Member:
+        return self.looked_at(self.walk.name(""), route, ())
+
+    def looked_at(self, name: Name, route: str, pointer: tuple[str, ...]) -> Member:
+        """The member at a pointer; nothing is remembered of it."""
+        walk = self.walk
+        place = Place("json", route, pointer[-1] if pointer else "", pointer, "", _WATCHED)
+        keeps = partial(walk.may_keep, place, name.raw)
+        return member(walk, name, place, keeps, _LookingScope(self, route, pointer))
+
+
+class _LookingScope(Scope):
+    def __init__(self, scopes: _Looking, route: str, pointer: tuple[str, ...]) -> None:
+        super().__init__(scopes, (), is_secret=False)
+        self._at = partial(scopes.looked_at, route=route)
+        self._walk = scopes.walk
+        self._pointer = pointer
+
+    def __missing__(self, name: str) -> Member:
+        return self._at(self._walk.name(name), pointer=(*self._pointer, name))
+
+    def element(self, array: Member, at: int) -> Member:
+        return self._at(array.name, pointer=(*self._pointer, str(at)))
 
 
 def _step(piece: str) -> str:

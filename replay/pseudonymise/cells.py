@@ -56,12 +56,10 @@ class Cells:
     def text(self, name: str) -> TextMap:
         """The map of a column of texts."""
         walk, known, domain = self._walk, self._walk.name(name), self.domain(name)
+        image = walk.text_map(known)
         if domain is None or known.is_secret:
-            if not known.is_special:
-                return self._map.leaves.text
-            return lambda value: walk.pseudonym(known, value)
-        accepts = domain.accepts
-        return lambda value: value if walk.passes(accepts(value), value) else walk.pseudonym(known, value)
+            return image
+        return lambda value: value if walk.keeps(domain, value) else image(value)
 
     def kept_text(self, name: str) -> TextMap:
         """The map of a column that a person said to keep: itself, unless it looks like a secret or a person's."""
@@ -126,7 +124,7 @@ class Cells:
     def _integer(self, name: str, value: int) -> int:
         domain = self.domain(name)
         known = self._walk.name(name)
-        if domain is not None and not known.is_secret and self._walk.passes(domain.accepts(str(value)), str(value)):
+        if domain is not None and not known.is_secret and self._walk.keeps(domain, str(value)):
             return value
         found = self._map.documents.member(name, value)
         return int(found)

@@ -62,7 +62,7 @@ def _leaf(policy: Policy, route: str, where: str, name: str, pointer: tuple[str,
     lines = [
         f"name     {'stored as it is' if known.clean == named else 'stored as a pseudonym: no word of interfaces'}"
     ]
-    place = walk.place(where, name, pointer)
+    place = walk.scopes.at(route, pointer).rule if where == "json" else walk.place(where, name)
     if place is not None and place.domain is None:
         lines.append(f"value    dropped by {place.rule}")
     elif known.is_secret:

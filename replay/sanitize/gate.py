@@ -31,10 +31,12 @@ _BASE64_RUNS = bytes(c if c < 128 and (chr(c).isalnum() or c in _IN_BASE64) else
 _GAP = b"."
 _GAPS = b" ()."
 """What may part the digits of a number; all but the dash, which base64 has too, are one in a phrase."""
-_PHRASES = bytes(_GAP[0] if c in _GAPS else ord("\\") if c == ord("\\") else _BASE64_RUNS[c] for c in range(256))
+_PHRASES = bytes(_GAP[0] if c in _GAPS else c if c in b"\\" else _BASE64_RUNS[c] for c in range(256))
 _SPACED_DIGITS = re.compile(rb"[0-9](?:[.-]{0,2}+[0-9]){6,}+")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}+")
+_SHORTEST_BASE64 = 16
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d,}+={0,2}+" % _SHORTEST_BASE64)
 _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
+_PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _LETTER_RUNS = re.compile(r"[a-z]++")
 _MOST_ESCAPES = 3
@@ -67,20 +69,25 @@ class Gate:
         shared = {
             token for token in shared - self._allowed if len(token) >= SHORTEST_TOKEN and not self._is_words(token)
         }
-        self._learn(sources & images, shared)
+        self._learn(sources, images, shared)
         if not shared:
             return True
         shared -= _words(b"\n".join(value.encode("utf-8", "surrogatepass") for value in kept))
         return all(self._is_explained(token, before, after) for token in shared)
 
-    def _learn(self, phrases: set[bytes], suspects: set[bytes]) -> None:
-        """Remember phrases that hold none of the suspects, so nothing that any exchange could be withheld for."""
+    def _learn(self, sources: set[bytes], images: set[bytes], suspects: set[bytes]) -> None:
+        """Remember phrases that hold nothing that any exchange could be withheld for.
+
+        Those are the ones that are shorter than a token, and the ones on both sides that hold none of the suspects.
+        """
+        same = sources & images
         if suspects:
-            phrases = {phrase for phrase in phrases if suspects.isdisjoint(_tokens([phrase]))}
-        if len(self._harmless) + len(phrases) > _MOST_HARMLESS:
+            same = {phrase for phrase in same if suspects.isdisjoint(_tokens([phrase]))}
+        short = [phrase for phrase in sources | images if len(phrase) < SHORTEST_TOKEN]
+        if len(self._harmless) + len(same) + len(short) > _MOST_HARMLESS:
             self._harmless.clear()
-        short = (phrase for phrase in phrases if len(phrase) <= _LONGEST_HARMLESS)
-        self._harmless.update(islice(short, _MOST_HARMLESS))
+        known = (phrase for phrase in (*same, *short) if len(phrase) <= _LONGEST_HARMLESS)
+        self._harmless.update(islice(known, _MOST_HARMLESS))
 
     def _is_words(self, token: bytes) -> bool:
         """Whether a token is a name of the vocabulary's words run together, such as ``cartitemcount2``."""
@@ -120,13 +127,17 @@ def _tokens(phrases: Iterable[bytes]) -> set[bytes]:
 
 def _words(text: bytes) -> set[bytes]:
     """Every run of letters and digits, short ones too, in lower case."""
-    hidden = [plain for run in text.translate(_BASE64_RUNS).split() if len(run) >= 16 and (plain := _printable(run))]
+    long = b" ".join(phrase for phrase in text.split() if len(phrase) >= _SHORTEST_BASE64)
+    hidden = [
+        plain
+        for run in long.translate(_BASE64_RUNS).split()
+        if len(run) >= _SHORTEST_BASE64 and (plain := _printable(run))
+    ]
     if hidden:
         # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
         text = _BASE64.sub(lambda found: found[0] if _printable(found[0]) is None else b" ", text)
-    found = set(text.translate(_RUNS).split())
-    for each in hidden:
-        found.update(each.translate(_RUNS).split())
+    found = set(b" ".join(hidden).translate(_RUNS).split())
+    found.update(text.translate(_RUNS).split())
     if b"\\u" in text:
         plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)).encode("utf-8", "surrogatepass"), text)
         found.update(plain.translate(_RUNS).split())
@@ -135,7 +146,7 @@ def _words(text: bytes) -> set[bytes]:
 
 def _unescaped(text: bytes) -> bytes:
     for _ in range(_MOST_ESCAPES):
-        if b"%" not in text:
+        if not _PERCENT.search(text):
             break
         text = unquote_to_bytes(text)
     return text
@@ -147,11 +158,14 @@ def _printable(run: bytes) -> bytes | None:
         return None
     try:
         plain = binascii.a2b_base64(body + b"=" * (-len(body) % 4))
-        return plain if plain and plain.decode().isprintable() else None
+        if not plain or plain.translate(None, _NO_CONTROLS):  # as most that is not text
+            return None
+        return plain if plain.decode().isprintable() else None
     except ValueError:
         return None
 
 
+_NO_CONTROLS = bytes(c for c in range(256) if c > 31 and c != 127)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 

@@ -11,23 +11,24 @@ import binascii
 import re
 import string
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from replay.sanitize import kinds
 from replay.sanitize.dates import Clock
-from replay.sanitize.marks import NO_MARKS, Marks, is_bare
+from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS, Marks, is_bare
 from replay.sanitize.pseudonyms import Pseudonyms, recased
+from replay.sanitize.recent import Recent
 from replay.sanitize.registered import number_kind
 from replay.sanitize.shapes import Shapes, laid_out
 from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
 
 DEPTH = 6
 """How deep strings within strings are looked into; what lies deeper is replaced as a whole."""
-CACHE_ENTRIES = 100_000
-CACHED_CHARACTERS = 128
-"""Together at most some 50 MB."""
+_TEXTS_BYTES = 20 << 20
+_SECRETS_BYTES = 4 << 20
 _FREE_CHARACTERS = 40
 _DECODED_CHARACTERS = 16
 """Shorter runs are not looked into: too little to be base64 of a text."""
@@ -56,8 +57,13 @@ class Leaves:
         self._depth = 0
         self.kept = 0
         """How often a rule let something pass; it tells whether a result may be cached."""
-        self.cache: dict[str, str] = {}
-        """Pseudonyms of texts that were asked for; ``text`` fills it."""
+        self.texts = Recent[str, str](self._text, _TEXTS_BYTES)
+        """``texts[text]`` is the pseudonym of any text; '' is itself. Equal texts have equal ones, in every place."""
+        self.secrets = {
+            stays: Recent[str, str](partial(self._secret, stays=stays), _SECRETS_BYTES)
+            for stays in (NO_MARKS, TOKEN_MARKS)
+        }
+        """``secrets[stays][text]`` is the same for secrets; of the marks between pieces only ``stays`` are left."""
         self.shapes = shapes = Shapes(pseudonyms, clock)
         self._kinds: dict[str, TextMap] = {
             "run": self._run,
@@ -83,38 +89,42 @@ class Leaves:
             "ipv6": lambda text: shapes.ip(text) or self._runs(text),
         }
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether it is inside of a text: in a document, URL or query that a string holds."""
+        return self._depth > 0
+
     def note_kept(self) -> None:
         """A rule let a part of the text at hand pass: it must be asked again, so the text is not cached."""
         self.kept += 1
 
     def text(self, text: str) -> str:
-        """The pseudonym of any text; '' is itself. Equal texts have equal pseudonyms, in every place."""
-        found = self.cache.get(text)
-        if found is not None:
-            return found
+        """The pseudonym of any text, as ``texts`` has it."""
+        return self.texts[text]
+
+    def secret(self, text: str, stays: frozenset[str]) -> str:
+        """The pseudonym of a secret: that of ``text``, with all marks between its pieces replaced but ``stays``."""
+        return self.secrets[stays][text]
+
+    def _text(self, text: str) -> str:
+        return self._deeper(text, None, self.texts)
+
+    def _secret(self, text: str, stays: frozenset[str]) -> str:
+        return self._deeper(text, stays, self.secrets[stays])
+
+    def _deeper(self, text: str, stays: frozenset[str] | None, recent: Recent[str, str]) -> str:
+        """Text one level further down; kept as recent where it will be the same again, everywhere."""
         if self._depth >= DEPTH:
             return self.filler(text)
         self._depth += 1
         kept = self.kept
         try:
-            found = self._mapped(text)
+            found = self._mapped(text, stays)
         finally:
             self._depth -= 1
-        if not self._depth and kept == self.kept and len(text) <= CACHED_CHARACTERS:
-            if len(self.cache) >= CACHE_ENTRIES:  # runs inside texts came in since
-                self.cache.clear()
-            self.cache[text] = found
+        if not self._depth and kept == self.kept:
+            recent.keep(text, found)
         return found
-
-    def secret(self, text: str, stays: frozenset[str]) -> str:
-        """The pseudonym of a secret: that of ``text``, with all marks between its pieces replaced but ``stays``."""
-        if self._depth >= DEPTH:
-            return self.filler(text)
-        self._depth += 1
-        try:
-            return self._mapped(text, stays)
-        finally:
-            self._depth -= 1
 
     def _mapped(self, text: str, stays: frozenset[str] | None = None) -> str:
         if text.isascii() and text.isalnum():
@@ -198,9 +208,10 @@ class Leaves:
         """A run inside a text: short ones are what a text of them alone is, and as often asked for."""
         if len(run) >= _DECODED_CHARACTERS:
             return self.run(run)
-        found = self.cache.get(run)
+        found = self.texts.get(run)
         if found is None:
-            found = self.cache[run] = self.run(run)
+            found = self.run(run)
+            self.texts.keep(run, found)
         return found
 
     def run(self, run: str) -> str:

@@ -63,6 +63,8 @@ _RULES = re2.compile("|".join(f"(?:{rule})" for rule in (*_SECRETS, *_PEOPLE)).e
 _DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){12,18}")
 _COMPACT = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z ]{11,40}")
 _LONG = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
+_LONGEST_PLAIN = 16
+"""No rule speaks against fewer letters and underscores alone, so most names need no look."""
 _MIXED_BITS = 3.5
 _HEX_BITS = 3.0
 
@@ -74,7 +76,7 @@ def vetoed(value: str) -> bool:
 
 def looks_like_data(value: str) -> bool:
     """The same without a look at how random the value is: a name of many words is as dense as a short key."""
-    if len(value) < 5:
+    if len(value) < 5 or (len(value) < _LONGEST_PLAIN and value.isascii() and value.replace("_", "").isalpha()):
         return False
     if _RULES.search(value.encode("utf-8", "surrogatepass")) is not None:
         return True

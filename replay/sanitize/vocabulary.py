@@ -49,13 +49,13 @@ _COORDINATES = {"lat": 90, "latitude": 90, "lng": 180, "lon": 180, "long": 180, 
 _RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def parts(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case: ``orderId`` → ``order``, ``id``; digits are parts of their own."""
     return tuple(part.lower() for part in _PARTS.findall(name))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def is_known_name(name: str) -> bool:
     """Whether a name is made of built-in words, one single letter and two digits; with more it could be an id."""
     if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
@@ -65,12 +65,17 @@ def is_known_name(name: str) -> bool:
     found = parts(name)
     if not found and len(name) > _MOST_LETTERS:  # marks alone
         return False
-    digits = sum(len(part) for part in found if part.isdigit())
-    letters = sum(len(part) == 1 and part.isalpha() for part in found)
-    has_word = any(len(part) > 1 and part.isalpha() for part in found)
-    if letters > 1 or digits > (2 if has_word else 1):
-        return False
-    return all(part.isdigit() or len(part) == 1 or is_word(part) for part in found)
+    digits, letters, has_word = 0, 0, False
+    for part in found:
+        if part.isdigit():
+            digits += len(part)
+        elif len(part) == 1:
+            letters += 1
+        elif is_word(part):
+            has_word = True
+        else:
+            return False
+    return letters <= 1 and digits <= (2 if has_word else 1)
 
 
 JWT_ALGORITHMS = word_set("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA none")
@@ -78,7 +83,7 @@ JWT_TYPES = word_set("JWT at+jwt")
 """All that a token's head may say (RFC 7515, RFC 9068); anything else in it is data."""
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
     found = parts(name)
@@ -88,14 +93,14 @@ def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     return joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def is_password_name(name: str) -> bool:
     """Whether a name is one of secrets that a person chose, in which every character counts."""
     found = parts(name)
     return any(part in _PASSWORD_PARTS or part.startswith("passw") for part in (*found, "".join(found)))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def is_time_name(name: str) -> bool:
     """Whether a name says that a bare integer is a point in time."""
     found = parts(name)
@@ -106,13 +111,13 @@ def is_time_name(name: str) -> bool:
     return found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"}
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def is_random_name(name: str) -> bool:
     """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
     return any(part in _RANDOM_PARTS for part in parts(name))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def coordinate_limit(name: str) -> int:
     """The degrees that a coordinate of this name stays below (90 or 180); 0 where the name is no coordinate's."""
     found = parts(name)

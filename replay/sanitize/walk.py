@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
 
 from replay.sanitize.leaves import Leaves
 from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS
-from replay.sanitize.policy import Place, Policy
+from replay.sanitize.policy import Domain, Place, Policy
+from replay.sanitize.scopes import Scopes
 from replay.sanitize.veto import looks_like_data, vetoed
 from replay.sanitize.vocabulary import (
     LONGEST_NAME,
@@ -21,11 +25,10 @@ from replay.sanitize.vocabulary import (
 )
 
 _COORDINATE = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?")
-_NAMES_CACHED = 20_000
+_NAMES_CACHED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """What is known of a name of a member, field, parameter or cookie."""
 
     raw: str
@@ -36,9 +39,6 @@ class Name:
     is_random: bool
     degrees: int
     """A coordinate of this name is below so many degrees; 0: it names none."""
-
-    is_special: bool
-    """It says something of its values: that they are secrets, times, places, or codes that nobody may join."""
 
 
 class Walk:
@@ -56,10 +56,11 @@ class Walk:
         """Where pseudonyms stand in what is asked for (path, query, body of the request); None: not noted now."""
         self.names: dict[str, Name] = {}
         """The names that were asked for; ``name`` fills it."""
+        self.scopes = Scopes(self, policy.places)
+        """The rules for JSON."""
         self._places: dict[tuple[str, str], list[Place]] = {}
         for place in policy.places:
             self._places.setdefault((place.where, place.name), []).append(place)
-        self.has_json_rules = any(place.where == "json" for place in policy.places)
 
     def begin(self, route: str) -> None:
         """Start with another exchange."""
@@ -67,84 +68,62 @@ class Walk:
         self.kept = set()
         self.mapped = None
 
-    def note_mapped(self, where: str, name: str, value: str, image: str) -> None:
+    @property
+    def is_noting(self) -> bool:
+        """Whether places of pseudonyms are noted now: not inside of strings, which are places themselves."""
+        return self.mapped is not None and not self.leaves.is_inside
+
+    def note_mapped(self, where: str, name: str, value: str | int, image: str | int) -> None:
         """Note a place whose value was replaced."""
-        if self.mapped is not None and image != value:
+        if image != value and self.mapped is not None and self.is_noting:
             self.mapped.add(f"{where}/{name}")
 
     def name(self, raw: str) -> Name:
         """What is known of a name."""
         found = self.names.get(raw)
-        if found is None and len(raw) > LONGEST_NAME:  # no name that anybody gave; nor is it worth remembering
-            return Name(
-                raw,
-                self.leaves.text(raw),
-                is_secret=True,
-                is_time=False,
-                is_random=False,
-                degrees=0,
-                is_special=True,
-            )
-        if found is None:
-            is_known = (raw in self.policy.names_kept or is_known_name(raw)) and not looks_like_data(raw)
-            is_secret = self.policy.is_secret(raw)
-            found = Name(
-                raw=raw,
-                clean=raw if is_known else self.leaves.text(raw),
-                is_secret=is_secret,
-                is_time=is_time_name(raw),
-                is_random=is_random_name(raw),
-                degrees=coordinate_limit(raw),
-                is_special=is_secret or is_time_name(raw) or is_random_name(raw) or coordinate_limit(raw) > 0,
-            )
-            if len(self.names) >= _NAMES_CACHED:
-                self.names.clear()
-            self.names[raw] = found
+        if found is not None:
+            return found
+        if len(raw) > LONGEST_NAME:  # no name that anybody gave; nor is it worth remembering
+            return _named(raw, self.leaves.text(raw), is_secret=True)
+        is_known = (raw in self.policy.names_kept or is_known_name(raw)) and not looks_like_data(raw)
+        found = _named(raw, raw if is_known else self.leaves.text(raw), is_secret=self.policy.is_secret(raw))
+        if len(self.names) >= _NAMES_CACHED:
+            self.names.clear()
+        self.names[raw] = found
         return found
 
-    def place(self, where: str, name: str, pointer: tuple[str, ...] = ()) -> Place | None:
-        """The rule that speaks at a place, a drop before any keep; None where the default does."""
+    def place(self, where: str, name: str) -> Place | None:
+        """The rule that speaks at a place outside of JSON, a drop before any keep; None where the default does."""
         found = None
-        for key in (name, "*") if where == "json" else (name,):
-            for place in self._places.get((where, key), ()):
-                if place.route and place.route != self.route:
-                    continue
-                if where == "json" and not matches(place.pointer, pointer):
-                    continue
-                if place.domain is None:
-                    return place
-                found = found or place
+        for place in self._places.get((where, name), ()):
+            if place.route and place.route != self.route:
+                continue
+            if place.domain is None:
+                return place
+            found = found or place
         return found
 
-    def value(self, where: str, name: str, value: str, pointer: tuple[str, ...] = ()) -> str | None:
+    def value(self, where: str, name: str, value: str) -> str | None:
         """What is written for a value: itself where a rule keeps it, its pseudonym, or None where it is dropped."""
-        place = self.place(where, name, pointer)
+        place = self.place(where, name)
         if place is not None:
             if place.domain is None:
                 self.counts["dropped_by_policy"] += 1
                 return None
-            if self.may_keep(place, name, value, pointer):
+            if self.may_keep(place, name, value):
                 return value
         known = self.name(name)
         image = self.pseudonym(known, value)
         self.note_mapped(where, known.clean, value, image)
         return image
 
-    def may_keep(self, place: Place, name: str, value: str, pointer: tuple[str, ...] = ()) -> bool:
-        """Whether the rule keeps the value: never a secret's, only inside the guard, only where no veto speaks.
+    def may_keep(self, place: Place, name: str, value: str) -> bool:
+        """Whether the rule keeps the value: never a secret's, only inside the guard, only where no veto speaks."""
+        return place.domain is not None and not self.name(name).is_secret and self.keeps(place.domain, value)
 
-        ``pointer`` is where it stands in a document: whatever is inside a secret is one.
-        """
-        return (
-            place.domain is not None
-            and not self.name(name).is_secret
-            and not any(self.name(step).is_secret for step in pointer)
-            and self.passes(place.domain.accepts(value), value)
-        )
-
-    def passes(self, is_inside: bool, value: str) -> bool:
-        """Note a value that is inside its guard as kept, unless a veto speaks."""
-        if not is_inside:
+    def keeps(self, domain: Domain, value: str) -> bool:
+        """Whether a value is inside the domain's guard and no veto speaks; if so it is noted as kept."""
+        if not domain.accepts(value):
             return False
         if vetoed(value):
             self.counts["veto"] += 1
@@ -163,15 +142,30 @@ class Walk:
             return "".join(secrets.choice("0123456789") for _ in value)
         if name.degrees and _COORDINATE.fullmatch(value):
             return self.leaves.shapes.coordinate(value, name.degrees)
-        if name.is_secret:
-            return self.leaves.secret(value, NO_MARKS if is_password_name(name.raw) else TOKEN_MARKS)
-        return self.leaves.text(value)
+        return self._map_of(name)(value)
+
+    def text_map(self, name: Name) -> Callable[[str], str]:
+        """``pseudonym`` for the values of one name; in C where they were met before and are no times or places."""
+        if name.is_time or name.is_random or name.degrees:
+            return partial(self.pseudonym, name)
+        return self._map_of(name)
+
+    def _map_of(self, name: Name) -> Callable[[str], str]:
+        if not name.is_secret:
+            return self.leaves.texts.__getitem__
+        stays = NO_MARKS if is_password_name(name.raw) else TOKEN_MARKS
+        return self.leaves.secrets[stays].__getitem__
 
 
-def matches(glob: tuple[str, ...], pointer: tuple[str, ...]) -> bool:
-    """Whether a JSON pointer matches a glob, in which ``*`` is one step and ``**`` any number of them."""
-    if not glob:
-        return not pointer
-    if glob[0] == "**":
-        return any(matches(glob[1:], pointer[at:]) for at in range(len(pointer) + 1))
-    return bool(pointer) and (glob[0] in {"*", pointer[0]}) and matches(glob[1:], pointer[1:])
+def _named(raw: str, clean: str, *, is_secret: bool) -> Name:
+    is_long = len(raw) > LONGEST_NAME
+    is_time, is_random = not is_long and is_time_name(raw), not is_long and is_random_name(raw)
+    degrees = 0 if is_long else coordinate_limit(raw)
+    return Name(
+        raw=raw,
+        clean=clean,
+        is_secret=is_secret,
+        is_time=is_time,
+        is_random=is_random,
+        degrees=degrees,
+    )

@@ -8,8 +8,8 @@ import pytest
 from replay.errors import ReplayError
 from replay.sanitize.guards import NAMES as GUARDS
 from replay.sanitize.guards import guard
-from replay.sanitize.policy import load_policy
-from replay.sanitize.walk import matches
+from replay.sanitize.policy import Place, load_policy
+from replay.sanitize.scopes import Scopes
 from tests.sanitize.making import answer, sanitizer
 
 
@@ -144,11 +144,18 @@ def test_a_guard_accepts_its_type_alone(name: str, inside: list[str], outside: l
         ("/**/sku", "/a/0/b/sku", True),
         ("/**/sku", "/a/sku/b", False),
         ("/**", "/a/b", True),
+        ("/a/**", "/a/b/0/c", True),
+        ("/a/**", "/b", False),
+        ("/list/1", "/list/1", True),
+        ("/list/1", "/list/2", False),
         ("/a/**/b/*", "/a/x/b/0", True),
     ],
 )
 def test_a_pointer_glob_matches_as_written(glob: str, pointer: str, expected: bool) -> None:
-    assert matches(tuple(glob[1:].split("/")), tuple(pointer[1:].split("/"))) is expected
+    place = Place("json", "", glob.rpartition("/")[2], tuple(glob[1:].split("/")), "keep.x", None)
+    walk = sanitizer()._walk
+
+    assert (Scopes(walk, (place,)).at("GET /", tuple(pointer[1:].split("/"))).rule is place) is expected
 
 
 def test_the_policy_in_the_documentation_loads(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ class CleanBody:
     """The body as it was, without its codings; b'' where it is sealed."""
 
 
+_NO_BODY = CleanBody(None, None, b"")
+
+
 class Bodies:
     """Maps bodies of every kind that is understood, and seals the others."""
 
@@ -51,12 +54,12 @@ class Bodies:
 
     def clean(self, headers: list[RawPair], body: bytes | None, size: int) -> CleanBody:
         """The stored form of a body of ``size`` bytes on the wire."""
+        if not (body or (body is None and size)):
+            return _NO_BODY
         declared, codings = _header(headers, b"content-type"), _header(headers, b"content-encoding")
         kind = media_type(declared) if declared else ""
         if body is None:
-            return self._sealed(size, kind, "body_not_kept") if size else CleanBody(None, None, b"")
-        if not body:
-            return CleanBody(None, None, b"")
+            return self._sealed(size, kind, "body_not_kept")
         try:
             raw = decoded(body, codings)
         except UndecodableError:
@@ -112,7 +115,7 @@ class Bodies:
 
 
 def _header(headers: list[RawPair], wanted: bytes) -> str:
-    return ", ".join(value.decode("latin-1") for name, value in headers if name.lower() == wanted)
+    return ", ".join([value.decode("latin-1") for name, value in headers if name.lower() == wanted])
 
 
 def _charset(declared: str) -> str:

@@ -17,7 +17,7 @@ from replay.sanitize.walkers import header_names as known
 from replay.sanitize.walkers.cookies import Cookies
 from replay.sanitize.walkers.urls import Urls
 
-_MOST_CACHED = 20_000
+_MOST_CACHED = 10_000
 _LONGEST_CACHED = 256
 _SPLIT = re.compile(r"\s*[,;]\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -44,7 +44,7 @@ class Headers:
         self._walk = walk
         self._urls = urls
         self._cookies = cookies
-        self._cache: dict[tuple[str, bytes], str] = {}
+        self._stored: dict[RawPair, Pair] = {}
         self._readers: dict[str, Callable[[str], str]] = {}
         for names, reader in (
             (known.DATES, self._date),
@@ -76,27 +76,28 @@ class Headers:
     def clean(self, pairs: list[RawPair], content_type: str | None) -> list[Pair]:
         """The headers that are stored; ``content_type`` stands in where the body was rewritten."""
         found: list[Pair] = []
-        for raw_name, raw_value in pairs:
-            name = raw_name.decode("latin-1")
-            lower = name.lower()
-            if lower == "content-type" and content_type is not None:
-                found.append((name, content_type))
+        for pair in pairs:
+            if content_type is not None and pair[0].lower() == b"content-type":
+                found.append((pair[0].decode("latin-1"), content_type))
                 continue
-            value = self._cached(lower, raw_value)
-            if value:
-                found.append((name if _is_usual(name) else lower, value))
+            stored = self._stored.get(pair) or self._pair(pair)
+            if stored is not None:
+                found.append(stored)
         return found
 
-    def _cached(self, name: str, raw: bytes) -> str:
-        """The value to store. What was kept by a rule is asked again, since the gate must be told of it each time."""
-        found = self._cache.get((name, raw))
-        if found is None:
-            kept = self._walk.leaves.kept
-            found = self._value(name, raw.decode("latin-1").strip())
-            if found and kept == self._walk.leaves.kept and len(raw) <= _LONGEST_CACHED:
-                if len(self._cache) >= _MOST_CACHED:
-                    self._cache.clear()
-                self._cache[name, raw] = found
+    def _pair(self, pair: RawPair) -> Pair | None:
+        """The header to store. What a rule kept is asked again, since the gate must be told of it each time."""
+        name = pair[0].decode("latin-1")
+        lower = name.lower()
+        kept = self._walk.leaves.kept
+        value = self._value(lower, pair[1].decode("latin-1").strip())
+        if not value:
+            return None
+        found = (name if _is_usual(name) else lower, value)
+        if kept == self._walk.leaves.kept and len(pair[1]) <= _LONGEST_CACHED:
+            if len(self._stored) >= _MOST_CACHED:
+                self._stored.clear()
+            self._stored[pair] = found
         return found
 
     def _value(self, name: str, value: str) -> str:
@@ -226,6 +227,7 @@ def _is_usual(name: str) -> bool:
     return name == "ETag" or all(part in {part.lower(), part.title(), part.upper()} for part in name.split("-"))
 
 
+@lru_cache(maxsize=500)
 def media_type(value: str) -> str:
     """A media type of the allow-list with its charset; an unknown one is reduced to what its suffix says."""
     kind, *parameters = [piece.strip().lower() for piece in value.split(";")]

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from replay.sanitize.walk import Name, Walk
+from replay.sanitize.recent import Recent
+from replay.sanitize.scopes import Member, Scope
+from replay.sanitize.walk import Walk
 
 _GUARDS = (")]}',\n", ")]}'\n", ")]}',", "while(1);", "for(;;);")
 _JSONP = re.compile(r"\s*+(?:/\*\*/)?+\s*+([A-Za-z_$][A-Za-z0-9_$.]{0,127}+)\s*+\(")
-_NUMBERS_CACHED = 200_000
-_LARGEST_CACHED = 1 << 64
+_NUMBERS_BYTES = 6 << 20
+_TIMES_BYTES = 2 << 20
 _REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]{1,3})?")
-_EMPTY = Name("", "", is_secret=False, is_time=False, is_random=False, degrees=0, is_special=False)
 
 
 class _Real(str):
@@ -30,12 +31,14 @@ class JsonText:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._decode = msgspec.json.Decoder(float_hook=_Real).decode
-        self._numbers: dict[int, int] = {}
+        self._numbers = Recent[int, int](self._mapped, _NUMBERS_BYTES)
+        self._times = Recent[int, int](self._moved, _TIMES_BYTES)
 
     def document(self, text: str | bytes) -> str | None:
         """One JSON document; None where the text is none, or is nested too deep to be walked."""
         try:
-            return self._encoded(self._node(self._decode(text), _EMPTY, ()), text)
+            root = self._walk.scopes.root(self._walk.route)
+            return self._encoded(self._node(self._decode(text), root), text)
         except (ValueError, RecursionError):  # malformed, no UTF-8, or a number of more digits than Python reads
             return None
 
@@ -49,7 +52,7 @@ class JsonText:
 
     def member(self, name: str, value: Any) -> Any:
         """The image of a value that stands under a name in the outermost object."""
-        return self._node(value, self._walk.name(name), (name,))
+        return self._node(value, self._walk.scopes.root(self._walk.route).below[name])
 
     def written(self, node: Any, like: str | bytes) -> str:
         """A document in the layout that ``like`` has: compact, indented, or with Python's separators."""
@@ -96,91 +99,86 @@ class JsonText:
         inner = self.document(text[start.end() : len(end) - 1])
         return None if inner is None else f"{self._walk.name(start[1]).clean}({inner});"
 
-    def _node(self, node: Any, name: Name, pointer: tuple[str, ...]) -> Any:
+    def _node(self, node: Any, member: Member) -> Any:
         kind = type(node)
-        if kind is str:
-            image = self._string(node, name, pointer)
-            if self._walk.mapped is not None:
-                self._walk.note_mapped("json", name.clean, node, image)
-            return image
         if kind is dict:
-            return self._members(node, pointer)
+            return self._object(node, member.below)
         if kind is list:
-            if not self._walk.has_json_rules:
-                return [self._node(child, name, pointer) for child in node]
-            return [self._node(child, name, (*pointer, str(at))) for at, child in enumerate(node)]
+            element = member.below.element
+            return [self._node(child, element(member, at)) for at, child in enumerate(node)]
         if node is None or kind is bool:
             return node
-        number = self._number(node, name, pointer)
-        if self._walk.mapped is not None:
-            self._walk.note_mapped("json", name.clean, str(node), str(number))
-        return number
+        image: str | int
+        if kind is str:
+            image = member.text(node)
+        elif kind is int:
+            image = self._numbers[node] if member.is_plain_number else self._integer(node, member)
+        else:
+            image = self._real(node, member)
+        self._walk.note_mapped("json", member.clean, node, image)
+        return msgspec.Raw(image.encode()) if kind is _Real else image  # type: ignore[union-attr]
 
-    def _members(self, node: dict[str, Any], pointer: tuple[str, ...]) -> dict[str, Any]:
+    def _object(self, node: dict[str, Any], scope: Scope) -> dict[str, Any]:
+        """The members of an object; the few lines that nine leaves of ten go through."""
         found = {}
-        walk = self._walk
-        ruled = walk.has_json_rules
-        known = walk.names
-        cached = walk.leaves.cache
-        is_plain = not ruled and walk.mapped is None
+        numbers = self._numbers
+        is_noted = self._walk.is_noting
         for key, child in node.items():
-            name = known.get(key) or walk.name(key)
-            if is_plain and not name.is_special:  # nine leaves of ten, and nothing to ask for
-                kind = type(child)
-                if kind is str:
-                    image = cached.get(child)
-                    found[name.clean] = walk.leaves.text(child) if image is None else image
-                    continue
-                if child is None or kind is bool:
-                    found[name.clean] = child
-                    continue
-            inner = (*pointer, key) if ruled else pointer
-            if ruled and (place := walk.place("json", key, inner)) is not None and place.domain is None:
-                walk.counts["dropped_by_policy"] += 1
-                continue
-            found[name.clean] = self._node(child, name, inner)
+            member = scope[key]
+            kind = type(child)
+            if member.is_dropped:
+                self._walk.counts["dropped_by_policy"] += 1
+            elif is_noted:
+                found[member.clean] = self._node(child, member)
+            elif kind is str:
+                found[member.clean] = member.text(child)
+            elif kind is dict:
+                found[member.clean] = self._object(child, member.below)
+            elif kind is int and member.is_plain_number:
+                found[member.clean] = numbers[child]
+            elif child is None or kind is bool:
+                found[member.clean] = child
+            else:
+                found[member.clean] = self._node(child, member)
         return found
 
-    def _string(self, text: str, name: Name, pointer: tuple[str, ...]) -> str:
-        walk = self._walk
-        if walk.has_json_rules and self._is_kept(text, name, pointer):
+    def _integer(self, number: int, member: Member) -> int:
+        """An integer where a rule or its name has a say."""
+        if member.keeps is not None and member.keeps(str(number)):
+            return number
+        if member.name.is_time:
+            return self._times[number]
+        if member.name.is_random:
+            return self._signed(number, self._walk.pseudonym(member.name, str(abs(number))))
+        return self._numbers[number]
+
+    def _mapped(self, number: int) -> int:
+        found = self._signed(number, self._walk.leaves.shapes.number(str(abs(number))))
+        self._numbers.keep(number, found)
+        return found
+
+    def _moved(self, number: int) -> int:
+        moved = self._walk.leaves.clock.epoch(str(abs(number)))
+        found = self._numbers[number] if moved is None else self._signed(number, moved)
+        self._times.keep(number, found)
+        return found
+
+    @staticmethod
+    def _signed(number: int, image: str) -> int:
+        return -int(image) if number < 0 else int(image)
+
+    def _real(self, text: str, member: Member) -> str:
+        """A number with a fraction or an exponent, as it was spelled."""
+        if member.keeps is not None and member.keeps(text):
             return text
-        if name.is_special:
-            return walk.pseudonym(name, text)
-        return walk.leaves.text(text)
-
-    def _number(self, number: int | str, name: Name, pointer: tuple[str, ...]) -> Any:
-        walk = self._walk
-        if walk.has_json_rules and self._is_kept(str(number), name, pointer):
-            return msgspec.Raw(number.encode()) if isinstance(number, str) else number
-        if isinstance(number, str):
-            image = walk.pseudonym(name, number) if name.degrees and "e" not in number.lower() else self._real(number)
-            return msgspec.Raw(image.encode())
-        if name.is_time or name.is_random:
-            image = walk.pseudonym(name, str(abs(number)))
-            number, image = (-1 if number < 0 else 1), image.lstrip("0") or "0"
-            return number * int(image)
-        found = self._numbers.get(number)
-        if found is None:
-            image = walk.leaves.shapes.number(str(abs(number)))
-            found = -int(image) if number < 0 else int(image)
-            if len(self._numbers) >= _NUMBERS_CACHED:
-                self._numbers.clear()
-            if -_LARGEST_CACHED < number < _LARGEST_CACHED:
-                self._numbers[number] = found
-        return found
-
-    def _real(self, text: str) -> str:
+        if member.name.degrees and "e" not in text.lower():
+            return self._walk.pseudonym(member.name, text)
         found = _REAL.fullmatch(text)
         if found is None:
             return "0.0"
         sign, whole, point, fraction, exponent = found.groups()
         number = self._walk.leaves.shapes.number
         return sign + number(whole) + (f".{number(fraction)}" if point else "") + (exponent or "")
-
-    def _is_kept(self, value: str, name: Name, pointer: tuple[str, ...]) -> bool:
-        place = self._walk.place("json", pointer[-1] if pointer else "", pointer)
-        return place is not None and self._walk.may_keep(place, name.raw, value, pointer)
 
     def _encoded(self, node: Any, like: str | bytes) -> str:
         """The document in the layout that it had: compact, indented, or with Python's separators."""

@@ -7,9 +7,11 @@ from urllib.parse import quote, unquote, unquote_plus
 
 from replay.routes import ENDINGS, Match, word_set
 from replay.sanitize.marks import NO_MARKS
+from replay.sanitize.recent import Recent
 from replay.sanitize.walk import Walk
 
 _SCHEMES = word_set("http https ws wss ftp ftps file s3 gs urn app mailto tel sms data blob about")
+_AUTHORITIES_BYTES = 1 << 20
 _PATH_SAFE = "!$&'()*+,;=:@-._~[]"
 _QUERY_SAFE = "!$'()*,:@-._~/?[]"
 # RFC 3986, appendix B; every part is bounded by a character that it cannot hold.
@@ -25,6 +27,7 @@ class Urls:
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
+        self._authorities = Recent[str, str](self._authority, _AUTHORITIES_BYTES)
 
     def match(self, method: str, path: str) -> Match:
         """The raw path's route; the query is left out."""
@@ -57,6 +60,9 @@ class Urls:
 
     def authority(self, authority: str) -> str:
         """A host with its port; whoever was named before an ``@`` is replaced."""
+        return self._authorities[authority]
+
+    def _authority(self, authority: str) -> str:
         userinfo, at, host = authority.rpartition("@")
         user, colon, password = userinfo.partition(":")
         leaves = self._walk.leaves
@@ -67,7 +73,10 @@ class Urls:
             name, colon, number = host.partition(":")
             port = colon + number
         port = port if _PORT.fullmatch(port) else ""
-        return quote(prefix, safe=":@") + self.host(name) + port
+        found = quote(prefix, safe=":@") + self.host(name) + port
+        if not at:
+            self._authorities.keep(authority, found)
+        return found
 
     def host(self, name: str) -> str:
         """A host without its port: itself where the policy keeps it, else an address or name of a reserved range."""
@@ -108,7 +117,7 @@ class Urls:
                 continue
             plain = unquote(segment.raw)
             domain = policy.parameters.get(segment.parameter)
-            if domain is not None and walk.passes(domain.accepts(plain), plain):
+            if domain is not None and walk.keeps(domain, plain):
                 clean.append(quote(plain, safe=_PATH_SAFE))
                 continue
             stem, dot, ending = plain.rpartition(".")
@@ -125,6 +134,8 @@ class Urls:
 
 
 def _quoted(text: str, like: str) -> str:
+    if text.isascii() and text.isalnum():
+        return text
     if "%20" not in like:
         text = quote(text, safe=_QUERY_SAFE + " ")
         return text.replace(" ", "+")
