@@ -17,6 +17,7 @@ from replay.cli import (
     baseline,
     baselines,
     calibrate,
+    capacity,
     capture,
     cat,
     compare,
@@ -57,6 +58,7 @@ VERBS = (
     compare.register,
     gate.register,
     history.register,
+    capacity.register,
     purge.register,
 )
 _ROOT = Path(__file__).resolve().parents[2]
