@@ -128,14 +128,16 @@ def _tokens(phrases: Iterable[bytes]) -> set[bytes]:
 def _words(text: bytes) -> set[bytes]:
     """Every run of letters and digits, short ones too, in lower case."""
     long = b" ".join(phrase for phrase in text.split() if len(phrase) >= _SHORTEST_BASE64)
-    hidden = [
-        plain
-        for run in long.translate(_BASE64_RUNS).split()
-        if len(run) >= _SHORTEST_BASE64 and (plain := _printable(run))
-    ]
+    runs = (run for run in long.translate(_BASE64_RUNS).split() if len(run) >= _SHORTEST_BASE64)
+    plains = {run: _printable(run) for run in runs}
+    hidden = [plain for plain in plains.values() if plain is not None]
     if hidden:
         # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
-        text = _BASE64.sub(lambda found: found[0] if _printable(found[0]) is None else b" ", text)
+        def shown(found: re.Match[bytes]) -> bytes:
+            run = found[0]
+            return run if (plains[run] if run in plains else _printable(run)) is None else b" "
+
+        text = _BASE64.sub(shown, text)
     found = set(b" ".join(hidden).translate(_RUNS).split())
     found.update(text.translate(_RUNS).split())
     if b"\\u" in text:
