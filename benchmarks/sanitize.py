@@ -3,9 +3,9 @@
     python benchmarks/sanitize.py
 
 Bodies are real API objects (``json-body/`` of the corpora, see DRESS_REHEARSAL_CORPORA). A rate counts their bytes
-alone, a time the whole exchange with its headers. *Cold* is a process that has seen nothing at all, not even the names
-of members; *new values* is what it does once it knows the names; *warm* has seen the values too. Times are processor
-time of one core, the best of a few rounds; those of the loop are the clock's.
+alone, a time the whole exchange with its headers. *Cold* is a process that has seen nothing at all, not even the
+names of members; *new values* is what it does once it knows the names; *warm* has seen the values too. Times are
+processor time of one core, the best of a few rounds; those of the loop are the clock's.
 """
 
 from __future__ import annotations

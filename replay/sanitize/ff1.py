@@ -20,12 +20,13 @@ MINIMUM_DOMAIN = 1_000_000
 class FF1:
     """One FF1 instance: a bijection on ``range(radix ** length)`` for every radix, length and tweak."""
 
-    __slots__ = ("_block", "_prefix")
+    __slots__ = ("_block", "_starts")
 
     def __init__(self, key: bytes) -> None:
         # One ECB context serves for ever: FF1's pseudo-random function is AES on single blocks, chained below.
         self._block: Callable[[bytes], bytes] = Cipher(AES(key), ECB()).encryptor().update  # noqa: S305 - the block cipher itself, inside FF1
-        self._prefix: dict[tuple[int, int], int] = {}
+        self._starts: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        """For each domain the first block, with each pair of turns in it."""
 
     def encrypt(self, number: int, radix: int, length: int, tweak: bytes = b"") -> int:
         """The image of ``number``, which must be in ``range(radix ** length)``.
@@ -38,19 +39,18 @@ class FF1:
             raise ValueError("number outside the domain")
         if tweak or not shape.is_short:
             return self._general(number, shape, radix, length, tweak)
-        start = self._prefix.get((radix, length))
-        if start is None:
-            first = self._block(_first_block(radix, length, shape.u, 0))
-            start = self._prefix[radix, length] = int.from_bytes(first)
+        starts = self._starts.get((radix, length))
+        if starts is None:
+            first = int.from_bytes(self._block(_first_block(radix, length, shape.u, 0)))
+            turns = [first ^ turn << 8 * shape.b for turn in range(10)]
+            starts = self._starts[radix, length] = list(zip(turns[::2], turns[1::2], strict=True))
         # With no tweak and halves below 2 ** 96 the function is one AES block a round.
-        block, cut, shift = self._block, shape.d, 8 * shape.b
+        block, rest = self._block, 128 - 8 * shape.d
         u_size, v_size = shape.u_size, shape.v_size
         a, b = divmod(number, v_size)
-        for turn in range(0, 10, 2):
-            y = int.from_bytes(block((start ^ (turn << shift) ^ b).to_bytes(16))[:cut])
-            a, b = b, (a + y) % u_size
-            y = int.from_bytes(block((start ^ ((turn + 1) << shift) ^ b).to_bytes(16))[:cut])
-            a, b = b, (a + y) % v_size
+        for even, odd in starts:
+            a = (a + (int.from_bytes(block((even ^ b).to_bytes(16))) >> rest)) % u_size
+            b = (b + (int.from_bytes(block((odd ^ a).to_bytes(16))) >> rest)) % v_size
         return a * v_size + b
 
     def _general(self, number: int, shape: _Shape, radix: int, length: int, tweak: bytes) -> int:

@@ -8,6 +8,7 @@ keyed BLAKE2b, where two values meet with odds below 2 ** -40 a pair. An empty r
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import string
 from functools import lru_cache
@@ -215,7 +216,10 @@ def _spelled(number: int, size: int) -> str:
 
 @lru_cache(maxsize=256)
 def _domain(size: int) -> tuple[int, int]:
-    """The radix and length of the tighter FF1 domain around ``size``: decimal or binary."""
+    """The radix and length of the tightest FF1 domain around ``size``: that of letters itself, decimal or binary."""
+    letters = round(math.log(size, 26))
+    if 26**letters == size:
+        return 26, letters
     decimal = len(str(size - 1))
     binary = (size - 1).bit_length()
     return (10, decimal) if 10**decimal <= 2**binary else (2, binary)
@@ -236,11 +240,11 @@ def _band(number: int) -> tuple[int, int]:
 
 def _classes(run: str) -> str:
     alphabet = ""
-    if any(c.islower() for c in run):
+    if run != run.upper():
         alphabet += string.ascii_lowercase
-    if any(c.isupper() for c in run):
+    if run != run.lower():
         alphabet += string.ascii_uppercase
-    if any(c.isdigit() for c in run):
+    if not run.isalpha():
         alphabet += string.digits
     return alphabet
 
