@@ -31,7 +31,7 @@ def number_kind(digits: str) -> str | None:
         return "imei"
     if size == 13 and digits.startswith("756") and digits[-1] == _ean(digits[:-1]):
         return "ahv"
-    if size == 11 and digits[-2:] == _cpf(digits[:-2]):
+    if size == 11 and digits[-2:] == _cpf(digits[:-2]) and len(set(digits)) > 1:  # equal digits alone are no CPF
         return "cpf"
     return None
 
@@ -83,9 +83,7 @@ def _ean(body: str) -> str:
 
 
 def _cpf(body: str) -> str:
-    """The two check digits of nine; equal digits alone are no CPF."""
-    if len(set(body)) == 1:
-        return ""
+    """The two check digits of nine."""
     checked = body
     for _ in range(2):
         weights = range(len(checked) + 1, 1, -1)

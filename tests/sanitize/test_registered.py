@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.sanitize import kinds, registered
+from replay.sanitize.shapes import Shapes
 from tests.sanitize.making import leaves
 
 MAP, OTHER = leaves(), leaves()
@@ -30,6 +31,25 @@ def test_a_published_example_is_known(kind: str, number: str) -> None:
     assert registered.number_kind(number) == kind
     assert registered.number_kind(number[:-1] + str((int(number[-1]) + 1) % 10)) is None
     assert registered.with_check(kind, registered.body_of(kind, number)) == number
+
+
+def test_equal_digits_alone_are_no_cpf_and_are_walked_past() -> None:
+    equal = registered.with_check("cpf", "111111111")
+
+    assert equal == "11111111111"
+    assert registered.number_kind(equal) is None
+    found = Shapes(OnTheWay(["111111111", "529982247"]), MAP.clock).number(KNOWN["cpf"])  # type: ignore[arg-type]
+    assert found == KNOWN["cpf"]
+
+
+class OnTheWay:
+    """A map of digits that comes by what no register gives out."""
+
+    def __init__(self, images: list[str]) -> None:
+        self._images = iter(images)
+
+    def digits(self, _run: str) -> str:
+        return next(self._images)
 
 
 def test_published_examples_of_codes_are_known() -> None:
