@@ -27,7 +27,9 @@ from loadtests.engine.counts import RouteCounts, count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.hooked import Hooked
 from loadtests.engine.index import SessionIndex
+from loadtests.engine.jar import site
 from loadtests.engine.lanes import Lanes, max_shift_ns, share
+from loadtests.engine.living import Living
 from loadtests.engine.loops import Loops
 from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.recorder import Recorder, Records
@@ -118,6 +120,13 @@ class Engine:
             pools,
             stamps,
             self._recorder,
+            Living(
+                stamps,
+                [site(target.authority, is_tls=target.scheme == "https") for target in targets],
+                reader.methods.names,
+                max_shift_ns(schedule_ns),
+                is_closed=spec.mode == "closed",
+            ),
             self._hooked.outgoing if self._hooked is not None else None,
         )
 

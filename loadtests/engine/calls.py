@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from loadtests.engine.living import State
     from loadtests.hooks import Request
+    from replay.plan.bindings import Bindings
 
 
 # Rows and calls are made by the thousand a second and are never part of a cycle: the collector need not see them.
@@ -27,8 +29,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     target: int
     """Index of the pool that it goes to."""
     expected: int
-    bound: bool
-    """Needs a value of an earlier answer."""
+    bindings: Bindings | None
+    """What it needs of earlier answers and what its own must give; None for most."""
     wire: bytes
     """The planned bytes; b"" where they are not exactly one request, which is then refused."""
 
@@ -61,6 +63,10 @@ class Call(msgspec.Struct, gc=False, eq=False):
     attempt: int = 1
     connection: int = 0
     reused: bool = False
+    living: State | None = None
+    """What lives of its session, where the row has bindings."""
+    kept: bytearray | None = None
+    """The bytes of the answer, where they are wanted."""
     request: Request | None = None
     """As a hooks file saw it; only where there is one."""
     waiters: list[Call] | None = None

@@ -12,6 +12,7 @@ from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import SILENCE_NS
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
 from loadtests.engine.lanes import Lanes
+from loadtests.engine.living import WAITS, Living
 from loadtests.engine.pool import Pool
 from loadtests.engine.recorder import Recorder
 from loadtests.engine.requests import Stamp
@@ -76,9 +77,11 @@ class Conductor:
         pools: Sequence[Pool],
         stamps: Sequence[Stamp],
         recorder: Recorder,
+        living: Living,
         outgoing: Outgoing | None = None,
     ) -> None:
         """Join the parts that need to know the conductor."""
+        self._living = living
         self._outgoing = outgoing
         self._feed = feed
         self._pacer = pacer
@@ -162,12 +165,16 @@ class Conductor:
         """Have ``lane`` play ``row`` at ``due`` (feed)."""
         self._traces += 1
         wire = self._stamps[row.target].stamp(row.wire, self._traces) if row.wire else b""
-        self._agenda.put(Call(row, lane, due, self._traces, wire))
+        call = Call(row, lane, due, self._traces, wire)
+        if row.bindings is not None:
+            self._living.begin(call)
+        self._agenda.put(call)
 
     def _take(self, call: Call) -> None:
         """A call is due: send it, or have it wait for the answer that it depends on."""
         lane, row = call.lane, call.row
         if not lane.active:
+            self._living.ended(call)
             return
         self.planned += 1
         self._seconds.due += 1
@@ -191,10 +198,11 @@ class Conductor:
         call.ready = now = time.monotonic_ns() - self._epoch_ns
         if self._finishing or not call.lane.active:
             self._finish(call, 0, "stopped", now, 0)
-        elif call.row.bound:
-            self._finish(call, 0, "unresolved", now, 0)
         elif not call.wire:
             self._finish(call, 0, "refused", now, 0)
+        elif call.row.bindings is not None and (error := self._living.fill(call, self._open)):
+            if error != WAITS:
+                self._finish(call, 0, error, self.clock(), 0)
         elif self._in_flight >= self._max_in_flight:
             self._finish(call, 0, "ceiling", now, 0)
         elif self._outgoing is not None and (error := self._outgoing(call)):
@@ -212,6 +220,8 @@ class Conductor:
         self._open.pop(row.request << 20 | call.lane.clone, None)
         if not call.ready:
             call.intended = call.ready = end_ns  # stopped while it waited for another: nobody was late
+        if row.bindings is not None:
+            self._living.ended(call)
         self._recorder.record(call, status, error, end_ns, bytes_in)
         self._seconds.ended(call, status, error, end_ns)
         if self._closed and not self._finishing:
@@ -259,6 +269,7 @@ class Conductor:
         if self._seconds.over(now):
             reason = self._seconds.broken()
             self._tick(now)
+            self._living.sweep(now)
             gc.collect(0)
             if reason:
                 self.stop("breaker", reason)

@@ -14,6 +14,9 @@ import httptools
 
 from loadtests.engine.calls import Call
 
+MAX_KEPT_BYTES = 4 << 20
+"""What is kept of an answer that gives values to later requests, to the next piece of the network."""
+
 
 class Owner(Protocol):
     """What a connection needs of the pool that it belongs to."""
@@ -106,6 +109,8 @@ class Connection(asyncio.Protocol):
             call.first_byte = now
         if not self._status:
             self._head = self._head + data if self._head else data
+        if call.kept is not None and len(call.kept) < MAX_KEPT_BYTES:
+            call.kept += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from loadtests.engine.calls import Row
+from replay.plan.bindings import later
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,14 @@ class Loops:
     def again(self, row: Row, number: int) -> Row:
         """``row`` when the plan is played for the ``number``-th time after the first."""
         requests = number * self.requests
+        bindings = row.bindings
+        if bindings is not None:
+            bindings = later(bindings, requests, number * self.period_ns)
         return msgspec.structs.replace(
             row,
             due=row.due + number * self.period_ns,
             request=row.request + requests,
             session=row.session + number * self.sessions,
             depends_on=row.depends_on + requests if row.depends_on >= 0 else -1,
+            bindings=bindings,
         )

@@ -17,6 +17,7 @@ import pyarrow as pa
 from loadtests.engine.calls import Row
 from loadtests.engine.requests import whole_requests
 from replay.errors import InputError
+from replay.plan.bindings import Bindings, decode, needed
 from replay.plan.store import REQUESTS_NAME, Plan
 from replay.safety import may_send
 
@@ -59,9 +60,9 @@ class _Unsent(NamedTuple):
 class RowReader:
     """Reads the rows that may be sent, with names as numbers and times on the run clock.
 
-    ``targets`` gives each host's pool; rows of other hosts, and writes whose route is not named, are not part of
-    the run and are skipped. A row that depends on one of those depends on what that one depended on, and thinks for
-    as long as both together took in the recording.
+    ``targets`` gives each host's pool; rows of other hosts, and writes whose route is not named, are not part of the
+    run and are skipped, and so is what needs a value of their answers. A row that depends on one of those depends on
+    what that one depended on, and thinks for as long as both together took in the recording.
     """
 
     plan: Plan
@@ -99,7 +100,7 @@ class RowReader:
                 map(
                     Row,
                     *(values[part].tolist() for values in numbers),
-                    _present(column["bindings"].slice(start, SLICE_ROWS)),
+                    _bindings(column["bindings"].slice(start, SLICE_ROWS), self.speed),
                     whole_requests(wires, [self.methods.names[number] for number in method[part].tolist()]),
                 )
             )
@@ -107,10 +108,13 @@ class RowReader:
 
     def _sent(self, rows: list[Row], sent: list[bool]) -> Iterator[Row]:
         for row, is_sent in zip(map(self._chained, rows), sent, strict=True):
-            if is_sent:
+            if is_sent and not self._needs_unsent(row):
                 yield row
             else:
                 self._remember(row)
+
+    def _needs_unsent(self, row: Row) -> bool:
+        return row.bindings is not None and any(request in self._unsent for request in needed(row.bindings))
 
     def _remember(self, row: Row) -> None:
         self._unsent[row.request] = _Unsent(row.depends_on, row.due, row.think)
@@ -170,10 +174,13 @@ def _numbers(column: pa.Array, kind: type[np.generic]) -> _Numbers:
     return values[column.offset : column.offset + len(column)]
 
 
-def _present(column: pa.Array) -> list[bool]:
+def _bindings(column: pa.Array, speed: float) -> list[Bindings | None]:
     if column.null_count == len(column):
-        return [False] * len(column)
-    return [value is not None for value in column.to_pylist()]
+        return [None] * len(column)
+    found = [None if cell is None else decode(cell) for cell in column.to_pylist()]
+    if speed == 1.0:
+        return found
+    return [each and msgspec.structs.replace(each, until=round(each.until / speed)) for each in found]
 
 
 def _binaries(column: pa.Array) -> list[bytes]:

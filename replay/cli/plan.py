@@ -58,6 +58,16 @@ def register(app: typer.Typer) -> None:
         header: Headers = [],  # noqa: B006
         ca: Certificates = "",
         insecure: Insecure = False,
+        rules: Annotated[
+            str,
+            typer.Option(
+                help="A rules file instead of the rules that the captures show, as an edited PLAN/rules.toml; "
+                "none: nothing lives, every request is sent as it was recorded."
+            ),
+        ] = "",
+        explain: Annotated[
+            bool, typer.Option("--explain", help="Say why two places are linked, with the evidence.")
+        ] = False,
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
@@ -65,8 +75,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """From exchanges to a schedule: filter, prepare every request, spread sessions over lanes.
 
-        Several captures are laid over each other, each from its own start. Requests that need a value which only a
-        live answer can give, or a write that is not sent, are left out and counted.
+        Several captures are laid over each other, each from its own start. Values that an answer issues and a later
+        request of its session carries (tokens, cookies, ids of what was created) are found, written to
+        PLAN/rules.toml, and filled in from staging's own answers when the plan is run.
 
         [bold]Examples[/bold]
 
@@ -75,6 +86,8 @@ def register(app: typer.Typer) -> None:
             replay plan friday -o reads --method GET --without-route '/admin/*' --from 10m --until 40m
 
             replay plan friday -o friday --pools pools.toml --clones 3 --probe --target http://staging.example
+
+            replay plan friday -o friday --rules rules.toml --explain
         """
         import shutil
         from pathlib import Path
@@ -83,6 +96,7 @@ def register(app: typer.Typer) -> None:
         from replay.capture.placement import refuse_tracked
         from replay.cli.captures import exchanges, open_capture
         from replay.cli.plan_probe import probe as probe_staging
+        from replay.cli.plan_rules import print_rules, rules_for, write_rules
         from replay.cli.run_order import RunOptions
         from replay.cli.values import duration_s
         from replay.plan.build import Settings, Source, build
@@ -116,13 +130,19 @@ def register(app: typer.Typer) -> None:
         readers = [open_capture(each, identity) for each in captures]
         sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
         rows = load_pools(Path(pools)) if pools else []
+        found = rules_for(rules, (open_capture(each, identity) for each in captures))
         with new_folder(place) as folder:
             recorded = folder / ".recorded" if rows else folder
             recorded.mkdir(exist_ok=True)
-            manifest = build(sources, Settings(selection, rewrite, lanes), recorded, place.name.removesuffix(".plan"))
+            manifest = build(
+                sources, Settings(selection, rewrite, lanes, found), recorded, place.name.removesuffix(".plan")
+            )
             if rows:
                 manifest = apply_pools(open_plan(recorded), rows, clones, folder)
                 shutil.rmtree(recorded)
+            write_rules(folder, found)
+        if explain:
+            print_rules(found)
         _print(str(place), manifest)
         if probe:
             options = RunOptions(str(place), target, headers=header, ca=ca, insecure=insecure)
@@ -172,15 +192,16 @@ def _print(path: str, manifest: PlanManifest) -> None:
             markup=False,
         )
     table = Table(box=box.SIMPLE_HEAD, title="What staging can be expected to know", title_justify="left")
-    for column in ("route", "requests", "kept", "pooled", "unmatched", "pseudonyms in"):
+    for column in ("route", "requests", "kept", "linked", "pooled", "unmatched", "pseudonyms in"):
         table.add_column(column, justify="left" if column in {"route", "pseudonyms in"} else "right")
     for route, forecast in list(manifest.forecast.items())[:20]:
-        total = forecast.kept + forecast.pooled + forecast.unmatched
+        total = forecast.kept + forecast.linked + forecast.pooled + forecast.unmatched
         places = ", ".join(list(forecast.places)[:3])
         table.add_row(
             cell(route),
             f"{total:,}",
             f"{forecast.kept / total:.0%}",
+            f"{forecast.linked / total:.0%}",
             f"{forecast.pooled / total:.0%}",
             f"{forecast.unmatched / total:.0%}",
             cell(places),
@@ -190,9 +211,9 @@ def _print(path: str, manifest: PlanManifest) -> None:
         stdout.print(f"  … and {len(manifest.forecast) - 20} more routes (replay inspect shows them)", markup=False)
     unmatched = sum(each.unmatched for each in manifest.forecast.values())
     stdout.print(
-        f"Forecast: {1 - unmatched / manifest.requests:.0%} of the requests name only what was kept or pooled; "
-        f"{unmatched / manifest.requests:.0%} are unmatched: their pseudonyms are not in staging's data unless it "
-        "was filled with the same key.",
+        f"Forecast: {1 - unmatched / manifest.requests:.0%} of the requests name only what was kept, linked or "
+        f"pooled; {unmatched / manifest.requests:.0%} are unmatched: their pseudonyms are not in staging's data "
+        "unless it was filled with the same key.",
         markup=False,
     )
     for name, pool in manifest.pools.items():

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from replay.plan.bindings import decode, needed
 from replay.plan.store import Plan
 from replay.safety import SAFE_METHODS, may_send
+
+type _Numbers = np.ndarray[Any, Any]
 
 PROBES_A_ROUTE = 3
 _LOOKED_AT = 64
@@ -27,7 +30,8 @@ class Survey:
     left_out: dict[str, int] = field(default_factory=dict)
     """Requests of the plan that are not sent, by reason."""
     probes: list[int] = field(default_factory=list)
-    """The rows that the preflight sends: three a route that are safe, had an answer, and ask for different things."""
+    """The rows that the preflight sends: three a route that are safe, had an answer, need none of an earlier one, and
+    ask for different things."""
 
     @property
     def requests(self) -> int:
@@ -39,6 +43,7 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
     """Count ``plan`` for a run that sends only to ``hosts``, and only safe methods and ``writes``."""
     found = Survey()
     probed: dict[str, int] = {}
+    unsent: set[int] = set()
     for batch in plan.batches():
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         names = [columns[name].dictionary.to_pylist() for name in ("host", "method", "route")]
@@ -48,8 +53,14 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
         found_codes, group_of, counts = np.unique(codes, return_inverse=True, return_counts=True)
         groups = np.stack(np.unravel_index(found_codes, shape), axis=1)
         status, request = _values(columns["expected_status"], np.int32), _values(columns["request"], np.int64)
-        for number, (group, count) in enumerate(zip(groups.tolist(), counts.tolist(), strict=True)):
-            host, method, route = (names[column][index] for column, index in enumerate(group))
+        named = [tuple(names[column][index] for column, index in enumerate(group)) for group in groups.tolist()]
+        sends = np.array([host in hosts and may_send(method, route, writes) for host, method, route in named])
+        needs, starves = _living(columns["bindings"], request, sends[group_of], unsent)
+        for number, ((host, method, route), whole) in enumerate(zip(named, counts.tolist(), strict=True)):
+            starved = int(starves[group_of == number].sum()) if starves.any() else 0
+            count = whole - starved
+            if starved:
+                _add(found.left_out, "needs a value of an unsent write", starved)
             if host not in hosts:
                 _add(found.left_out, "no --target for the host", count)
             elif not may_send(method, route, writes):
@@ -59,7 +70,8 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
                 _add(found.hosts, host, count)
                 wanted = PROBES_A_ROUTE - probed.get(route, 0)
                 if wanted and method in SAFE_METHODS:
-                    rows = _unlike(columns["wire"], np.flatnonzero((group_of == number) & (status > 0)), wanted)
+                    candidates = np.flatnonzero((group_of == number) & (status > 0) & ~needs)
+                    rows = _unlike(columns["wire"], candidates, wanted)
                     probed[route] = probed.get(route, 0) + len(rows)
                     found.probes += request[rows].tolist()
     return found
@@ -76,6 +88,24 @@ def _unlike(wires: pa.Array, rows: np.ndarray[Any, Any], wanted: int) -> list[in
         if len(unlike) == wanted:
             break
     return sorted([*unlike.values(), *others][:wanted])
+
+
+def _living(column: pa.Array, request: _Numbers, sends: _Numbers, unsent: set[int]) -> tuple[_Numbers, _Numbers]:
+    """Which rows need an earlier answer, and which of those would be sent but need that of an unsent request.
+
+    ``unsent`` are the living requests before these that are not sent; those of these are added.
+    """
+    needs, starves = np.zeros(len(column), bool), np.zeros(len(column), bool)
+    if column.null_count == len(column):
+        return needs, starves
+    for row, cell in enumerate(column.to_pylist()):
+        if cell is not None:
+            requests = needed(decode(cell))
+            needs[row] = bool(requests)
+            starves[row] = sends[row] and not unsent.isdisjoint(requests)
+            if starves[row] or not sends[row]:
+                unsent.add(int(request[row]))
+    return needs, starves
 
 
 def _add(counts: dict[str, int], key: str, count: int) -> None:

@@ -90,7 +90,7 @@ class Cookies(msgspec.Struct, frozen=True, omit_defaults=True):
     """Cookies that this request carried because an answer had set them; they are not in ``wire``."""
 
     at: int
-    """Offset in ``wire`` at which ``name=value; name=value`` goes."""
+    """Offset in ``wire`` at which ``; name=value; name=value`` goes, behind the cookies that are the client's own."""
     names: list[str]
     of: list[int] = []
     is_line: bool = False
@@ -120,6 +120,21 @@ def decode(text: str | bytes) -> Bindings:
 def encode(bindings: Bindings) -> bytes:
     """The cell of the plan."""
     return msgspec.json.encode(bindings)
+
+
+def needed(bindings: Bindings) -> list[int]:
+    """The planned requests whose answers a request needs."""
+    found = [request for fill in bindings.fill for request in fill.of]
+    return found + bindings.cookies.of if bindings.cookies is not None else found
+
+
+def later(bindings: Bindings, requests: int, by: int) -> Bindings:
+    """The bindings of a request that is sent again, as the ``requests``-th after itself, at a time later ``by``."""
+    fill = [msgspec.structs.replace(each, of=[of + requests for of in each.of]) for each in bindings.fill]
+    cookies = bindings.cookies
+    if cookies is not None:
+        cookies = msgspec.structs.replace(cookies, of=[of + requests for of in cookies.of])
+    return msgspec.structs.replace(bindings, fill=fill, cookies=cookies, until=bindings.until + by)
 
 
 def written(value: str, layers: list[Layer]) -> str:

@@ -24,16 +24,20 @@ from replay.artefacts import create_private, versions
 from replay.capture.manifest import CaptureManifest, Origin
 from replay.errors import InputError
 from replay.exchange import Exchange
+from replay.plan.bindings import Bindings
 from replay.plan.filters import SAFE_METHODS, Selection
 from replay.plan.forecast import Forecast
 from replay.plan.lanes import balance, shares
-from replay.plan.needs import Needs
+from replay.plan.links.bind import NEEDS_VALUE, Binder
+from replay.plan.links.rules import Rules, lookup
+from replay.plan.living import LivingRows, OrderedRows
 from replay.plan.order import causal_order
 from replay.plan.store import DEFAULT_LANES, PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
 from replay.plan.wire import Rewrite, serialise
 
 _BATCH = 8192
 _WIRES_NAME = ".wires"
+_LIVING_NAME = ".living"
 
 type Ints = NDArray[np.int64]
 
@@ -53,6 +57,8 @@ class Settings:
     selection: Selection = field(default_factory=Selection)
     rewrite: Rewrite = field(default_factory=Rewrite)
     lanes: int = DEFAULT_LANES
+    rules: Rules = field(default_factory=Rules)
+    """What lives; none: every request is sent as it was recorded."""
 
 
 class _Names:
@@ -127,33 +133,39 @@ def build(sources: Sequence[Source], settings: Settings, folder: Path, name: str
         InputError: the captures have different route templates, or no request is left to plan.
     """
     _check_templates(sources)
-    taken = _Taken(folder / _WIRES_NAME)
+    taken, living = _Taken(folder / _WIRES_NAME), LivingRows(folder / _LIVING_NAME)
     try:
         tally = _Tally()
         for index, source in enumerate(sources):
-            _take(source, index, settings, taken, tally)
+            _take(source, index, settings, taken, living, tally)
         if not taken.session:
             why = ", ".join(f"{reason}: {count}" for reason, count in tally.left_out.most_common()) or "it is empty"
             raise InputError(f"{sources[0].manifest.name}: no request is left to plan ({why}). Widen the filters.")
-        return _write([source.manifest for source in sources], settings, folder, name, taken, tally)
+        return _write([source.manifest for source in sources], settings, folder, name, taken, living, tally)
     finally:
         taken.close()
+        living.close()
 
 
-def _take(source: Source, index: int, settings: Settings, taken: _Taken, tally: _Tally) -> None:
-    needs = Needs()
+def _take(source: Source, index: int, settings: Settings, taken: _Taken, living: LivingRows, tally: _Tally) -> None:
+    binder = Binder(lookup(settings.rules), settings.rewrite.times)
     for exchange in source.exchanges:
         tally.seen += 1
-        reason = settings.selection(exchange) or needs.reason(exchange)
-        is_safe = exchange.request.method in SAFE_METHODS
-        needs.answered(exchange, is_sent=is_safe and not reason)
+        session = binder.session(exchange)
+        reason = settings.selection(exchange)
+        if not reason:
+            bound = binder.bind(exchange, session, serialise(exchange.request, settings.rewrite))
+            reason = NEEDS_VALUE if bound.missing else ""
+        row = -1 if reason else len(taken.session)
+        sets_cookies = binder.answered(exchange, session, row)
         if reason:
             tally.left_out[reason] += 1
             continue
         host = settings.rewrite.host(exchange.request.host)
-        taken.add(exchange, f"{index} {exchange.session}", host, serialise(exchange.request, settings.rewrite))
-        tally.forecast.add(exchange)
-        if not is_safe:
+        taken.add(exchange, f"{index} {session}", host, bound.wire)
+        living.add(row, Bindings(bound.fill, cookies=bound.cookies, sets_cookies=sets_cookies), bound.takes)
+        tally.forecast.add(exchange, bound.places)
+        if exchange.request.method not in SAFE_METHODS:
             tally.writes[exchange.route] += 1
 
 
@@ -210,12 +222,19 @@ def _in_order_of_sight(values: Ints) -> Ints:
 
 
 def _write(
-    manifests: Sequence[CaptureManifest], settings: Settings, folder: Path, name: str, taken: _Taken, tally: _Tally
+    manifests: Sequence[CaptureManifest],
+    settings: Settings,
+    folder: Path,
+    name: str,
+    taken: _Taken,
+    living: LivingRows,
+    tally: _Tally,
 ) -> PlanManifest:
     schedule = _schedule(taken, settings.lanes)
+    ordered = living.in_order(schedule.rows, schedule.session, schedule.due)
     with PlanWriter(folder) as writer:
         for number, wires in enumerate(taken.wires(schedule.rows)):
-            writer.write(_table(taken, schedule, number * _BATCH, wires))
+            writer.write(_table(taken, ordered, schedule, number * _BATCH, wires))
         manifest = PlanManifest(
             format=PLAN_FORMAT,
             name=name,
@@ -241,12 +260,13 @@ def _write(
             captured_share=min(each.captured_share for each in manifests),
             origins=_origins(manifests),
             forecast=tally.forecast.routes(),
+            living=ordered.count,
             shift_days=settings.rewrite.times.days,
         )
         return writer.close(manifest)
 
 
-def _table(taken: _Taken, schedule: _Schedule, first: int, wires: list[bytes]) -> pa.Table:
+def _table(taken: _Taken, living: OrderedRows, schedule: _Schedule, first: int, wires: list[bytes]) -> pa.Table:
     part = slice(first, first + len(wires))
     rows = schedule.rows[part]
 
@@ -265,7 +285,7 @@ def _table(taken: _Taken, schedule: _Schedule, first: int, wires: list[bytes]) -
         "method": named(taken.method, taken.methods),
         "host": named(taken.host, taken.hosts),
         "wire": pa.array(wires, pa.binary()),
-        "bindings": pa.nulls(len(wires), pa.string()),
+        "bindings": pa.array(living.cells(first, len(wires)), pa.string()),
         "expected_status": np.frombuffer(taken.status, dtype=np.int32)[rows],
     }
     return pa.table(columns, schema=SCHEMA)

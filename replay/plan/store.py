@@ -56,6 +56,8 @@ class RouteForecast(msgspec.Struct, frozen=True):
     """Every value in path, query and body was kept by the policy, or there is none."""
     unmatched: int
     """A value in path, query or body is a pseudonym that staging's data may not hold."""
+    linked: int = 0
+    """Every such pseudonym is replaced by a value of an earlier answer."""
     places: dict[str, int] = {}
     """Requests per place that holds such a pseudonym."""
     pooled: int = 0
@@ -114,6 +116,8 @@ class PlanManifest(msgspec.Struct, frozen=True):
     pools: dict[str, PoolUse] = {}
     clones: int = 0
     """Clones of a session that the unique pools have rows for; 0: there are no unique pools, so any number."""
+    living: int = 0
+    """Requests that need a value of an earlier answer, or whose answer gives one."""
     shift_days: int = 0
     """Days that times near the sanitiser's fixed day were moved by; 0: they are as they were stored."""
 

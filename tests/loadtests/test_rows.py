@@ -10,6 +10,7 @@ from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.rows import RowReader
+from replay.plan.bindings import Bindings
 from replay.plan.store import open_plan
 from replay.samples import SCHEMA, read_batches
 from tests.loadtests.support import HOST, MS, planned, write_plan
@@ -73,9 +74,9 @@ def test_speed_divides_time(tmp_path: Path) -> None:
 
 
 def test_a_row_that_needs_a_live_value_says_so(tmp_path: Path) -> None:
-    rows = list(reader_of(tmp_path / "plan", [planned(0), planned(1, bindings='{"id": "x"}')]))
+    rows = list(reader_of(tmp_path / "plan", [planned(0), planned(1, bindings='{"sets_cookies": true}')]))
 
-    assert [row.bound for row in rows] == [False, True]
+    assert [row.bindings for row in rows] == [None, Bindings(sets_cookies=True)]
 
 
 def test_the_index_finds_the_sessions_of_a_lane_in_order(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from replay.errors import InputError
 from replay.exchange import Exchange
+from replay.plan.bindings import Bindings, Take, decode
 from replay.plan.build import Settings, Source, build
 from replay.plan.filters import Selection
-from replay.plan.needs import NEEDS_VALUE, NEEDS_WRITE
+from replay.plan.links.bind import NEEDS_VALUE
+from replay.plan.links.rules import Cookie, Link, Rules
 from replay.plan.store import PlanManifest, open_plan
 from replay.plan.wire import Rewrite
 from tests.factories import MS, capture_manifest, exchange
@@ -124,47 +126,61 @@ def test_a_route_pattern_takes_braces_and_brackets_literally(tmp_path: Path) -> 
     assert table["route"].to_pylist() == ["GET /users/{int}", "GET /list[]"]
 
 
-def test_a_request_with_a_cookie_that_an_answer_issued_is_left_out(tmp_path: Path) -> None:
-    manifest, table = planned(
-        tmp_path,
-        [
-            exchange("/login", at_ms=0, answer_headers=[("Set-Cookie", "sid=abc; Path=/; HttpOnly")]),
-            exchange("/account", at_ms=50, headers=[("Cookie", "theme=dark; sid=abc")]),
-            exchange("/other", at_ms=60, session="s2", headers=[("Cookie", "sid=known-before")]),
-        ],
-    )
-
-    assert table["route"].to_pylist() == ["GET /login", "GET /other"]
-    assert manifest.left_out == {NEEDS_VALUE: 1}
-
-
-def test_a_request_for_what_a_write_created_is_left_out_with_its_own_reason(tmp_path: Path) -> None:
-    manifest, table = planned(
-        tmp_path,
-        [
-            exchange("/orders", method="POST", status=201, answer='{"id": 8841, "state": "new"}'),
-            exchange("/orders/8841", at_ms=50, route="GET /orders/{int}"),
-            exchange("/orders/1200", at_ms=60, route="GET /orders/{int}"),
-        ],
-    )
-
-    assert table["route"].to_pylist() == ["POST /orders", "GET /orders/{int}"]
-    assert manifest.left_out == {NEEDS_WRITE: 1}
-    assert manifest.writes == {"POST /orders": 1}
+SESSION = [
+    exchange("/login", at_ms=0, answer_headers=[("Set-Cookie", "sid=abc; Path=/")], answer='{"token": "t0k"}'),
+    exchange("/orders", method="POST", at_ms=100, status=201, answer='{"id": 17}'),
+    exchange(
+        "/orders/17",
+        route="GET /orders/{int}",
+        at_ms=200,
+        headers=[("Cookie", "lang=en; sid=abc"), ("Authorization", "Bearer t0k")],
+        mapped=["path/2"],
+    ),
+    exchange("/orders/16", route="GET /orders/{int}", at_ms=300, headers=[("Cookie", "sid=abc")]),
+]
+RULES = Rules(
+    link=[
+        Link("POST /orders", "json/id", ["GET /orders/{int}"], "path/2"),
+        Link("GET /login", "json/token", ["GET /orders/{int}"], "header/authorization"),
+    ],
+    cookie=[Cookie("sid")],
+)
 
 
-def test_a_value_that_the_client_chose_itself_is_no_need(tmp_path: Path) -> None:
-    token = "idem-0123456789abcdef"
+def test_what_a_request_needs_and_what_its_answer_gives_stand_in_the_plan(tmp_path: Path) -> None:
+    manifest, table = planned(tmp_path, SESSION, Settings(rules=RULES))
 
-    manifest, _ = planned(
-        tmp_path,
-        [
-            exchange(f"/search?nonce={token}", at_ms=0, answer=f'{{"nonce": "{token}"}}'),
-            exchange(f"/search?nonce={token}", at_ms=50),
-        ],
-    )
+    login, order, used, other = (cell and decode(cell) for cell in table["bindings"].to_pylist())
+    wire = table["wire"].to_pylist()[2]
+    assert login == Bindings(take=[Take(1, "json/token")], sets_cookies=True, until=300 * MS)
+    assert order == Bindings(take=[Take(0, "json/id")], until=300 * MS)
+    assert [(fill.key, fill.of, wire[fill.at : fill.at + fill.size]) for fill in used.fill] == [
+        (0, [1], b"17"),
+        (1, [0], b"t0k"),
+    ]
+    assert wire[: used.cookies.at].endswith(b"Cookie: lang=en")
+    assert (used.cookies.names, used.cookies.of) == (["sid"], [0])
+    assert not other.fill
+    assert other.cookies.is_line
+    assert b"Cookie" not in table["wire"].to_pylist()[3]
+    assert manifest.living == 4
+    assert manifest.forecast["GET /orders/{int}"].linked == 1
 
-    assert manifest.left_out == {}
+
+def test_without_rules_every_request_is_as_it_was_recorded(tmp_path: Path) -> None:
+    manifest, table = planned(tmp_path, SESSION)
+
+    assert table["bindings"].to_pylist() == [None] * 4
+    assert manifest.living == 0
+
+
+def test_a_request_whose_value_comes_from_what_is_left_out_is_left_out(tmp_path: Path) -> None:
+    how = Settings(Selection(methods=("GET",)), rules=RULES)
+
+    manifest, table = planned(tmp_path, SESSION, how)
+
+    assert manifest.left_out == {"method not chosen": 1, NEEDS_VALUE: 1}
+    assert [wire.split()[1] for wire in table["wire"].to_pylist()] == [b"/login", b"/orders/16"]
 
 
 def test_the_forecast_names_the_places_that_staging_may_not_know(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class Bound:
     cookies: Cookies | None = None
     takes: list[tuple[int, Take]] = field(default_factory=list)
     """What answers to earlier requests must give, seen now that it is needed."""
+    places: frozenset[str] = frozenset()
+    """The places that are filled, as a forecast names them."""
     missing: bool = False
     """A value comes from an answer to a request that the plan does not hold."""
 
@@ -86,6 +88,7 @@ class Binder:
             return Bound(wire, cookies=cookies, missing=missing)
         fill: list[Fill] = []
         takes: list[tuple[int, Take]] = []
+        places: set[str] = set()
         filled = 0
         for leaf in sent(wire):
             if leaf.at < filled or not leaf.is_writable:
@@ -101,8 +104,9 @@ class Binder:
                 session.keys += 1
                 takes.append((found.row, Take(found.key, found.place)))
             fill.append(Fill(leaf.at, leaf.size, found.key, of=[found.row], layers=list(leaf.layers)))
+            places.add(leaf.span)
             filled = leaf.at + leaf.size
-        return Bound(wire, fill, cookies, takes, missing)
+        return Bound(wire, fill, cookies, takes, frozenset(places), missing)
 
     def answered(self, exchange: Exchange, session_name: str, row: int) -> bool:
         """Remember what the answer issued; ``row`` is its taken request, −1 where the plan leaves it out.
@@ -177,8 +181,8 @@ class Binder:
         if own:
             kept = "; ".join(own).encode("latin-1")
             return (
-                wire[:start] + kept + b"; " + wire[end:],
-                Cookies(start + len(kept) + 2, names, rows),
+                wire[:start] + kept + wire[end:],
+                Cookies(start + len(kept), names, rows),
                 missing,
             )
         line = wire.rindex(b"\r\n", 0, start) + 2

@@ -65,7 +65,7 @@ def read_rules(path: Path) -> Rules:
         text = path.read_text()
         document = tomllib.loads(text)
     except OSError:
-        raise InputError(f"{path}: cannot be read. Write one by 'replay plan … --write-rules {path}'.") from None
+        raise InputError(f"{path}: cannot be read. Every plan holds one, rules.toml.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReplayError(f"{path}: is no TOML ({error}). Correct that place.") from None
     if document.get("format") != RULES_FORMAT:

@@ -1,0 +1,206 @@
+"""Live values: what the answers of a session and clone gave is put into its later requests.
+
+A session and clone has a map of its own from the plan's keys to live values, and a jar of cookies; both go when the
+last of its living requests is over. Values are data of staging: they are in memory alone, and no error names one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loadtests.engine.answers import kept_answer
+from loadtests.engine.calls import Call
+from loadtests.engine.jar import Jar, Site
+from loadtests.engine.requests import Stamp
+from replay.plan.bindings import LINK, POOL, Bindings, Fill, needed, written
+from replay.plan.links.answered import Answer as Places
+from replay.plan.spans import Patch, patched
+from replay.sanitize.codings import UndecodableError, decoded, text_of
+
+WAITS = "waits"
+"""Not an error: the request waits for an answer that is still to come."""
+UNRESOLVED = "unresolved"
+LONGEST_VALUE = 1 << 18
+_SLACK_NS = 1_000_000_000
+_FOREVER = 1 << 62
+
+
+@dataclass(slots=True)
+class State:
+    """What lives of one session and clone."""
+
+    values: dict[int, str] = field(default_factory=dict)
+    jar: Jar = field(default_factory=Jar)
+    open: int = 0
+    """Its living requests that are on the agenda or on their way."""
+
+
+class Living:
+    """The states of one engine; nothing here touches a request without bindings.
+
+    Args:
+        stamps, sites: by number of the target.
+        slack_ns: how much later than planned a clone's request may be put on the agenda.
+        is_closed: sessions follow each other on a lane, at no planned time.
+    """
+
+    def __init__(
+        self,
+        stamps: Sequence[Stamp],
+        sites: Sequence[Site],
+        methods: Sequence[str],
+        slack_ns: int,
+        *,
+        is_closed: bool = False,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._stamps = stamps
+        self._sites = sites
+        self._methods = methods
+        self._slack_ns = slack_ns + _SLACK_NS
+        self._is_closed = is_closed
+        self._now_s = now_s
+        self._states: dict[int, State] = {}
+        self._ends: list[tuple[int, int]] = []
+        self._on_lane: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def begin(self, call: Call) -> None:
+        """``call``, which has bindings, is on the agenda."""
+        key = call.row.session << 20 | call.lane.clone
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = State()
+            self._remember_end(key, call)
+        state.open += 1
+        call.living = state
+
+    def fill(self, call: Call, open_calls: Mapping[int, Call]) -> str:
+        """Put live values into ``call``; '' or why it is not sent: ``unresolved``, or ``waits`` for another call."""
+        bindings, state = call.row.bindings, call.living
+        if bindings is None or state is None:
+            return ""
+        if bindings.fill or bindings.cookies is not None:
+            before = self._awaited(call, bindings, open_calls)
+            if before is not None:
+                if before.waiters is None:
+                    before.waiters = []
+                before.waiters.append(call)
+                return WAITS
+            wire = self._filled(call, bindings, state)
+            method = self._methods[call.row.method]
+            call.wire = self._stamps[call.row.target].wire(wire, method, call.trace) if wire else b""
+            if not call.wire:
+                return UNRESOLVED
+        if bindings.take or bindings.sets_cookies:
+            call.kept = bytearray()
+        return ""
+
+    def ended(self, call: Call) -> None:
+        """Take what the answer to ``call`` gives, if one came; to be told before those that wait for it are."""
+        state, bindings = call.living, call.row.bindings
+        if state is None or bindings is None:
+            return
+        call.living = None
+        state.open -= 1
+        if call.kept:
+            self._take(call, bindings, state)
+        call.kept = None
+
+    def sweep(self, now: int) -> None:
+        """Forget the states that are over."""
+        while self._ends and self._ends[0][0] <= now:
+            _, key = heapq.heappop(self._ends)
+            state = self._states.get(key)
+            if state is not None and state.open:
+                heapq.heappush(self._ends, (now + _SLACK_NS, key))
+            else:
+                self._states.pop(key, None)
+
+    def _remember_end(self, key: int, call: Call) -> None:
+        if self._is_closed:
+            before = self._on_lane.get(call.lane.number)
+            if before is not None and before != key:
+                self._states.pop(before, None)
+            self._on_lane[call.lane.number] = key
+            return
+        until = call.row.bindings.until if call.row.bindings is not None else 0
+        heapq.heappush(self._ends, (until + self._slack_ns, key))
+
+    def _awaited(self, call: Call, bindings: Bindings, open_calls: Mapping[int, Call]) -> Call | None:
+        """A call that is still to give a value that ``call`` needs."""
+        clone = call.lane.clone
+        for request in needed(bindings):
+            found = open_calls.get(request << 20 | clone)
+            if found is not None and found is not call:
+                return found
+        return None
+
+    def _filled(self, call: Call, bindings: Bindings, state: State) -> bytes:
+        """The planned bytes with live values; b"" where one is missing, or is none that may stand there."""
+        patches = []
+        for fill in bindings.fill:
+            content = self._content(fill, call, state)
+            if content is None:
+                return b""
+            patches.append(Patch(fill.at, fill.size, content))
+        cookies = bindings.cookies
+        if cookies is not None:
+            if not state.jar.seen.issuperset(cookies.names):
+                return b""
+            text = state.jar.sent(self._sites[call.row.target], _path(call.row.wire), self._now_s())
+            if text:
+                line = f"Cookie: {text}\r\n" if cookies.is_line else f"; {text}"
+                patches.append(Patch(cookies.at, 0, line.encode("latin-1", "replace")))
+            patches.sort(key=lambda patch: patch.at)
+        return patched(call.row.wire, patches)
+
+    def _content(self, fill: Fill, call: Call, state: State) -> bytes | None:
+        if fill.source == POOL:
+            clone = call.lane.clone
+            if clone == 0:
+                return call.row.wire[fill.at : fill.at + fill.size]
+            return fill.values[clone - 1].encode("utf-8", "surrogateescape") if clone <= len(fill.values) else None
+        value = state.values.get(fill.key) if fill.source == LINK else None
+        if value is None:
+            return None
+        text = written(value, fill.layers)
+        outer = fill.layers[-1].encoding if fill.layers else "raw"
+        if outer in {"raw", "cookie"} and any(ord(c) < 32 or ord(c) == 127 for c in text):
+            return None  # a line's end in a header would be another header
+        if outer == "path" and text in {"", ".", ".."}:
+            return None  # it would be another path
+        return text.encode("utf-8", "surrogateescape")
+
+    def _take(self, call: Call, bindings: Bindings, state: State) -> None:
+        answer = kept_answer(bytes(call.kept or b""))
+        if answer is None:
+            return
+        pairs = list(answer.headers)
+        if bindings.sets_cookies:
+            lines = [value for name, value in pairs if name == "set-cookie"]
+            state.jar.take(lines, self._sites[call.row.target], _path(call.row.wire), self._now_s())
+        if bindings.take:
+            places = Places(pairs, _text(pairs, answer.body) if answer.is_whole else None)
+            for take in bindings.take:
+                value = places.at(take.place)
+                if value is not None and len(value) <= LONGEST_VALUE:
+                    state.values[take.key] = value
+
+
+def _path(wire: bytes) -> str:
+    return wire[wire.index(b" ") + 1 : wire.index(b"\r\n")].split(b" ")[0].partition(b"?")[0].decode("latin-1")
+
+
+def _text(pairs: Sequence[tuple[str, str]], body: bytes) -> str | None:
+    codings = ",".join(value for name, value in pairs if name == "content-encoding")
+    charset = next((value.partition("charset=")[2] for name, value in pairs if name == "content-type"), "")
+    try:
+        return text_of(decoded(body, codings), charset.partition(";")[0].strip("\" '"))
+    except UndecodableError:
+        return None

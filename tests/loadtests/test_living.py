@@ -1,0 +1,143 @@
+"""Live values, against a real server: what answers give is what later requests carry, session by session."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from replay.plan.bindings import Bindings, Cookies, Fill, Layer, Take, encode
+from tests.loadtests.support import MS, Arrival, LedEngine, planned, played, run_spec, serving, write_plan
+
+
+def living(due_ms: float, wire: bytes, bindings: Bindings, **changes: Any) -> dict[str, Any]:
+    method, path = wire.split(b" ")[:2]
+    row = planned(due_ms, method=method.decode(), path=path.decode(), **changes)
+    return {**row, "wire": wire, "bindings": encode(bindings).decode()}
+
+
+def filled(wire: bytes, recorded: bytes, key: int, encoding: str, of: int = 0) -> Fill:
+    return Fill(wire.index(recorded), len(recorded), key, of=[of], layers=[Layer(encoding)])
+
+
+LOGIN = b"GET /login HTTP/1.1\r\nAccept: */*\r\n\r\n"
+GIVES = Bindings(take=[Take(0, "json/token"), Take(1, "json/id")], sets_cookies=True, until=400 * MS)
+USE = (
+    b"POST /orders/OLD-ID HTTP/1.1\r\nAuthorization: Bearer STALE\r\n"
+    b'Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{"order": 7}'
+)
+
+
+def needs() -> Bindings:
+    line_end = USE.index(b"\r\n") + 2
+    return Bindings(
+        fill=[
+            filled(USE, b"OLD-ID", 1, "path"),
+            filled(USE, b"STALE", 0, "raw"),
+            filled(USE, b"7", 1, "number"),
+        ],
+        cookies=Cookies(line_end, ["sid"], [0], is_line=True),
+        until=400 * MS,
+    )
+
+
+class Issuer:
+    """Gives every login a token, an id and a cookie of its own."""
+
+    def __init__(self, delay_s: float = 0.0, body: bytes | None = None) -> None:
+        self._numbers = count(100)
+        self._delay_s = delay_s
+        self._body = body
+
+    async def __call__(self, arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        number = next(self._numbers) if arrival.path == "/login" else 0
+        if number:
+            await asyncio.sleep(self._delay_s)
+        plain = self._body or b'{"token": "t-%d", "id": %d}' % (number, number)
+        body = gzip.compress(plain)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\n"
+            b"Set-Cookie: sid=s-%d; Path=/\r\nContent-Length: %d\r\n\r\n%s" % (number, len(body), body)
+        )
+
+
+def run(folder: Path, issuer: Issuer, lanes: int = 100, **spec: Any) -> tuple[LedEngine, list[Arrival]]:
+    use = needs()
+    use = Bindings(sorted(use.fill, key=lambda fill: fill.at), cookies=use.cookies, until=use.until)
+    rows = [
+        row
+        for session in range(2)
+        for row in (
+            living(10 + session, LOGIN, GIVES, session=session, request=session),
+            living(
+                200 + session,
+                USE,
+                Bindings(
+                    [Fill(f.at, f.size, f.key, of=[session], layers=f.layers) for f in use.fill],
+                    cookies=Cookies(use.cookies.at, ["sid"], [session], is_line=True) if use.cookies else None,
+                    until=use.until,
+                ),
+                session=session,
+                request=2 + session,
+                depends_on=-1,
+            ),
+        )
+    ]
+    with serving(issuer) as server:
+        plan = write_plan(folder / "plan", rows)
+        engine = played(run_spec(plan, folder / "out", server.url, writes=["POST /orders/OLD-ID"], **spec), lanes)
+        return engine, [each for each in server.arrivals if each.path != "/login"]
+
+
+def test_every_session_and_clone_carries_what_it_was_given(tmp_path: Path) -> None:
+    engine, arrivals = run(tmp_path, Issuer(), lanes=300)
+
+    assert [sample["error"] for sample in engine.samples()] == [""] * 12
+    given = set()
+    for arrival in arrivals:
+        number = arrival.path.rpartition("/")[2]
+        given.add(number)
+        assert arrival.header("authorization") == f"Bearer t-{number}"
+        assert arrival.header("cookie") == f"sid=s-{number}"
+        assert arrival.body == b'{"order": %s}' % number.encode()
+        assert arrival.header("content-length") == str(len(arrival.body))
+    assert len(given) == 6
+
+
+def test_a_request_waits_for_the_answer_that_it_needs(tmp_path: Path) -> None:
+    engine, arrivals = run(tmp_path, Issuer(delay_s=0.4), mode="open")
+
+    assert len(arrivals) == 2
+    for sample in engine.samples()[2:]:
+        assert sample["error"] == ""
+        assert sample["intended"] > sample["due"] + 150 * MS
+
+
+def test_a_request_whose_value_never_came_is_unresolved_and_not_sent(tmp_path: Path) -> None:
+    engine, arrivals = run(tmp_path, Issuer(body=b'{"token": "t"}'))
+
+    assert arrivals == []
+    assert [sample["error"] for sample in engine.samples()] == ["", "", "unresolved", "unresolved"]
+    assert [sample["status"] for sample in engine.samples()[2:]] == [0, 0]
+
+
+def test_a_live_value_that_would_be_another_header_is_not_sent(tmp_path: Path) -> None:
+    engine, arrivals = run(tmp_path, Issuer(body=b'{"token": "t\\r\\nX-Other: y", "id": 5}'))
+
+    assert arrivals == []
+    assert engine.samples()[2]["error"] == "unresolved"
+
+
+def test_what_needs_an_unsent_write_is_no_part_of_the_run(tmp_path: Path) -> None:
+    post = LOGIN.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
+    wire = b"GET /orders/OLD HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    use = Bindings([filled(wire, b"OLD", 1, "path")])
+    rows = [living(10, post, GIVES), living(50, wire, use), planned(60)]
+
+    with serving() as server:
+        engine = played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "out", server.url))
+
+    assert [(sample["request"], sample["error"]) for sample in engine.samples()] == [(2, "")]
+    assert engine.end().planned == 1
