@@ -1,6 +1,6 @@
 """The learner's process, ``python -m replay.learn.worker FD``: live raw exchanges → a proposed policy.
 
-Recordings are read twice, traffic passes once. So exchanges are held, in memory only, until 64 MiB have come
+Recordings are read twice, traffic passes once. So exchanges are held, in memory only, until 32 MiB have come
 together: their paths teach the routes. From then on the oldest is looked at, and forgotten, for each that comes; the
 rest is looked at when the traffic has ended. Nothing but the policy is ever written.
 """
@@ -16,14 +16,15 @@ import msgspec
 from replay.artefacts import write_whole
 from replay.capture.serving import say, work
 from replay.capture.wire import COUNTERS, EXCHANGE, Counters, Done, Frame
-from replay.errors import EXIT_INCOMPLETE, EXIT_OK
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError
 from replay.exchange import RawExchange
 from replay.learn.learning import Paths
 from replay.learn.observe import Observation
 from replay.learn.proposal import Proposal, propose, routes_of, writable
 from replay.learn.templates import Learned
 
-HELD_BYTES = 64 << 20
+HELD_BYTES = 32 << 20
+"""Looked at within some 15 s when the traffic has ended."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -115,10 +116,13 @@ class Writer(Learner):
         """Nothing is to be done in between."""
 
     def close(self, now_s: float) -> int:  # noqa: ARG002 - of a taker
-        """Write the policy."""
+        """Write the policy; raises IncompleteError where the disk does not take it."""
         proposal = self.proposal()
         if self.exchanges:
-            write_whole(self._output, proposal.text.encode())
+            try:
+                write_whole(self._output, proposal.text.encode())
+            except OSError as error:
+                raise IncompleteError(f"{self._output}: cannot be written ({error.strerror}).") from None
         say(Done(proposal.counts | {"exchanges": self.exchanges, "failed": self.failed}))
         return EXIT_OK if self.in_order else EXIT_INCOMPLETE
 

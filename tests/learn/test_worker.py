@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from replay.capture.wire import COUNTERS, EXCHANGE, Counters, Frame, frame
+from replay.errors import IncompleteError
 from replay.exchange import RawExchange
 from replay.learn.learning import learn
 from replay.learn.worker import Learner, Settings, Writer
@@ -73,6 +74,14 @@ def test_the_policy_is_written_whole_at_the_end(
     assert load_policy(str(output)).reviewed_by == ""
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
     assert '"type":"done"' in capfd.readouterr().out
+
+
+def test_a_policy_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    writer = Writer(Settings(str(tmp_path / "gone" / "policy.toml"), 20, "auto"))
+    writer.take(framed(next(iter(visits(people(1))))))
+
+    with pytest.raises(IncompleteError, match=r"policy\.toml: cannot be written"):
+        writer.close(0.0)
 
 
 def test_without_an_exchange_nothing_is_written(tmp_path: Path) -> None:
