@@ -50,6 +50,8 @@ def too_few(row: QuantileRow) -> str:
     """Which run holds too few requests, and what they are worth."""
     fewer = min((row.baseline, row.candidate), key=lambda estimate: estimate.n_eff)
     which = "baseline" if fewer is row.baseline else "candidate"
+    if round(fewer.n_eff) == 0:
+        return f"{fewer.n:.0f} in the {which}, within too little time to say what they are worth"
     return f"{fewer.n:.0f} in the {which}, worth {fewer.n_eff:.0f} independent ones"
 
 

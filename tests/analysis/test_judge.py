@@ -363,3 +363,11 @@ def test_a_lag_that_grows_is_invalid_before_it_shows_in_the_whole(tmp_path: Path
     assert found.reasons == [
         "The generator fell behind more and more. Give it more CPU or more workers, or lower the scale."
     ]
+
+
+def test_requests_in_too_few_slices_are_not_said_to_be_worth_nothing(tmp_path: Path) -> None:
+    short = verdict(tmp_path, shop(5, length_s=30.0), Gate(), baseline=shop(1, length_s=30.0))
+
+    told = [reason for reason in short.reasons if "was not judged" in reason]
+    assert told
+    assert not [reason for reason in told if "worth 0" in reason]
