@@ -200,10 +200,14 @@ def self_signed() -> tuple[bytes, bytes]:
 
 
 @contextlib.contextmanager
-def arrivals_server(log: Path, core: str) -> Iterator[int]:
-    """A running server that writes down when each request came, to ``log`` as it ends; its port."""
+def arrivals_server(log: Path, core: str, *, stall: tuple[float, float] | None = None) -> Iterator[int]:
+    """A running server that writes down when each request came, to ``log`` as it ends; its port.
+
+    ``stall`` has it stand still once: how long after its first request, and for how long, in seconds.
+    """
     port = free_port()
-    process = subprocess.Popen(pinned(core, [sys.executable, str(ROOT / SERVER), str(port), str(log)]), cwd=ROOT)
+    command = [sys.executable, str(ROOT / SERVER), str(port), str(log), *map(str, stall or ())]
+    process = subprocess.Popen(pinned(core, command), cwd=ROOT)
     try:
         _wait(port)
         yield port
