@@ -43,6 +43,7 @@ class Conductor:
         lanes: Lanes,
         ticked: Callable[[EngineTick], None],
         ended: Callable[[str, str], None],
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._spec = spec
         self._worker = worker
@@ -50,6 +51,7 @@ class Conductor:
         self._lanes = lanes
         self._ticked = ticked
         self._ended = ended
+        self._monotonic_ns = monotonic_ns
         self._causal = spec.mode == "causal"
         self._closed = spec.mode == "closed"
         self._agenda = Agenda()
@@ -65,7 +67,7 @@ class Conductor:
         self._epoch_ns = 0
         self._running = False
         self._finishing = False
-        self._last_word_ns = time.monotonic_ns()
+        self._last_word_ns = self._monotonic_ns()
         self.planned = 0
         """Calls that became due; once the schedule is complete, those that it held at the ordered scale."""
         self.ended_at_ns = 0
@@ -92,11 +94,11 @@ class Conductor:
 
     def clock(self) -> int:
         """Now, on the run clock."""
-        return time.monotonic_ns() - self._epoch_ns
+        return self._monotonic_ns() - self._epoch_ns
 
     def heard(self) -> None:
         """The worker said something: it lives."""
-        self._last_word_ns = time.monotonic_ns()
+        self._last_word_ns = self._monotonic_ns()
 
     def start(self, epoch_monotonic_ns: int) -> None:
         """Play from ``epoch_monotonic_ns`` on; a second start changes nothing."""
@@ -108,7 +110,7 @@ class Conductor:
         gc.collect()
         gc.freeze()
         gc.disable()  # young garbage is collected once a second, between deadlines
-        self._pacer.start(max(epoch_monotonic_ns - LOOKAHEAD_NS, time.monotonic_ns()))
+        self._pacer.start(max(epoch_monotonic_ns - LOOKAHEAD_NS, self._monotonic_ns()))
 
     def resize(self, lanes: int) -> None:
         """Run ``lanes`` lanes. Those that leave send nothing more; their open calls are ``stopped``."""
@@ -131,11 +133,11 @@ class Conductor:
             if call is None:
                 break
             self._take(call)
-            now = time.monotonic_ns() - self._epoch_ns
+            now = self._monotonic_ns() - self._epoch_ns
         else:
             return now + self._epoch_ns  # let the loop write and read before going on
         if self._feed.fill(now):
-            return time.monotonic_ns()
+            return self._monotonic_ns()
         return self._agenda.next_due(self._next_keep) + self._epoch_ns
 
     def stop(self, ended: str, reason: str) -> None:
@@ -195,7 +197,7 @@ class Conductor:
         self._release(call)
 
     def _release(self, call: Call) -> None:
-        call.ready = now = time.monotonic_ns() - self._epoch_ns
+        call.ready = now = self._monotonic_ns() - self._epoch_ns
         if self._finishing or not call.lane.active:
             self._finish(call, 0, "stopped", now, 0)
         elif not call.wire:
@@ -276,7 +278,7 @@ class Conductor:
                 return
         if self._recorder.failure:
             self.stop("recorder", self._recorder.failure)
-        elif time.monotonic_ns() - self._last_word_ns > SILENCE_NS:
+        elif self._monotonic_ns() - self._last_word_ns > SILENCE_NS:
             self.stop("worker lost", "the Locust worker fell silent")
         elif self._feed.over and not self._agenda and now >= 0:
             # Calls that wait for others would follow each other, time-out after time-out: one for all is enough.

@@ -1,0 +1,135 @@
+"""The conductor in a time of our own: no clock, no socket, no process."""
+
+from __future__ import annotations
+
+import gc
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from loadtests.engine.calls import Call
+from loadtests.engine.conductor import Conductor
+from loadtests.engine.feed import RecordedFeed
+from loadtests.engine.lanes import Lanes
+from loadtests.engine.living import Living
+from loadtests.engine.requests import Stamp
+from loadtests.engine.rows import RowReader
+from replay.plan.store import open_plan
+from tests.loadtests.support import HOST, MS, SECOND, planned, run_spec, write_plan
+
+EPOCH = 1_000 * SECOND
+
+
+@dataclass
+class Time:
+    """The monotonic clock, moved by hand."""
+
+    now: int = EPOCH - SECOND
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass
+class Target:
+    """A pool and its server: one request after the other, ``service_ns`` each, nothing while it stands still."""
+
+    service_ns: int
+    still: range
+    free_at: int = 0
+    answers: list[tuple[int, int, Call]] = field(default_factory=list)
+
+    def send(self, call: Call) -> None:
+        begin = max(call.ready, self.free_at)
+        begin = self.still.stop if begin in self.still else begin
+        self.free_at = begin + self.service_ns
+        heapq.heappush(self.answers, (self.free_at, call.trace, call))
+
+    def expire(self, now: int) -> None:
+        """Nothing times out here."""
+
+    def drop(self, wanted: Callable[[Call], bool], now: int) -> None:
+        assert not self.answers
+
+
+@dataclass
+class Book:
+    """A recorder and a pacer: response times by request, and the next deadline."""
+
+    took: dict[int, int] = field(default_factory=dict)
+    deadline: int = 0
+    running: bool = False
+    failure: str = ""
+    lost: int = 0
+    spun_ns: int = 0
+    worst_lag_ns: int = 0
+
+    def record(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
+        assert (status, error) == (200, "")
+        self.took[call.row.request] = end_ns - call.intended
+
+    def flush(self) -> None:
+        """Nothing is written here."""
+
+    def start(self, deadline_ns: int) -> None:
+        self.deadline, self.running = deadline_ns, True
+
+    def stop(self) -> None:
+        self.running = False
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The garbage collector as it was: the conductor freezes it for its process."""
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("collector")
+def test_response_times_over_a_stall_are_those_of_a_queue_that_knows_only_the_plan(tmp_path: Path) -> None:
+    dice = np.random.default_rng(7)
+    due_ms = np.cumsum(dice.exponential(5, 2000)).tolist()  # 200/s for 10 s
+    target = Target(2 * MS, range(4 * SECOND, 4 * SECOND + 1_400 * MS))
+    plan = write_plan(tmp_path / "plan", [planned(at, number % 50) for number, at in enumerate(due_ms)])
+    book, clock, lanes = Book(), Time(), Lanes(0, 1, 100)
+    reader = RowReader(open_plan(plan), {HOST: 0}, frozenset())
+    spec = run_spec(plan, tmp_path / "run", "http://127.0.0.1:9", mode="open")
+    ends: list[str] = []
+    conductor = Conductor(
+        spec, 0, reader.methods.names, lanes, lambda _: None, lambda ended, _: ends.append(ended), clock
+    )
+    feed = RecordedFeed(iter(reader), lanes, None, 0, 0, conductor.put)
+    stamps = [Stamp("h", "cafe", {})]
+    parts: Any = (feed, book, [target], stamps, book, Living(stamps, [], reader.methods.names, 0))
+    conductor.connect(*parts)
+    conductor.resize(100)
+    conductor.start(EPOCH)
+    while book.running:
+        conductor.heard()
+        if target.answers and target.answers[0][0] + EPOCH <= book.deadline:
+            end, _, call = heapq.heappop(target.answers)
+            clock.now = max(clock.now, end + EPOCH)
+            conductor.done(call, 200, "", end, 2)
+        else:
+            clock.now = max(clock.now, book.deadline)
+            book.deadline = conductor.step(clock.now)
+
+    model, free_at = [], 0.0  # Lindley 1952, with a pause: all that it knows is when requests were planned
+    for at in due_ms:
+        begin = max(at, free_at)
+        begin = 5_400.0 if 4_000 <= begin < 5_400 else begin
+        free_at = begin + 2
+        model.append(free_at - at)
+    levels = [50, 90, 95, 99, 99.9, 100]
+    found = np.percentile([took / MS for took in book.took.values()], levels)
+
+    assert ends == ["complete"]
+    assert len(book.took) == len(due_ms)
+    np.testing.assert_allclose(found, np.percentile(model, levels), rtol=0.01)
+    assert cast(float, found[3]) > 1_000
