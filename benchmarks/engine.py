@@ -110,10 +110,12 @@ async def bare(url: str, seconds: int) -> float:
     return (Bare.answers - before) / (time.monotonic() - started)
 
 
-def replay_run(url: str, cores: str, seconds: int, rate_per_s: float, processes: int = 1) -> float:
+def replay_run(
+    url: str, cores: str, seconds: int, rate_per_s: float, processes: int = 1, *, lives: bool = False
+) -> float:
     """The whole product, asked for ``rate_per_s``; what it sent a second, by its samples."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = write_plan(Path(folder) / "plan", poisson(rate_per_s, seconds))
+        plan = write_plan(Path(folder) / "plan", poisson(rate_per_s, seconds), lives=lives)
         out = Path(folder) / "out"
         options = ["--mode", "open", "--processes", str(processes), "--max-in-flight", "10000000", "--timeout", "5m"]
         options += ["--connections", str(CONNECTIONS // processes), "--no-preflight", "--insecure"]

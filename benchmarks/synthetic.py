@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from replay.plan.bindings import Bindings, Fill, Layer, Take, encode
 from replay.plan.store import PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
 from replay.samples import read_batches, sample_files
 
@@ -64,8 +65,29 @@ def bursty(rate_per_s: float, seconds: float, seed: int = 1) -> np.ndarray:
     return times[np.searchsorted(np.cumsum(phases), times) % 2 == 0]
 
 
-def write_plan(folder: Path, due: np.ndarray, *, routes: int = 5, sessions: int = 1000, lanes: int = 100) -> Path:
-    """A plan of GET requests at ``due``, spread evenly over routes and sessions; sessions depend on their order."""
+def _wire(number: int, routes: int, lives: bool) -> bytes:
+    token = "X-Item: 0000\r\n" if lives else ""
+    return f"GET /r{number % routes}?n={number} HTTP/1.1\r\n{token}Accept: */*\r\n\r\n".encode()
+
+
+def _bindings(number: int, routes: int, sessions: int, until: int) -> str | None:
+    place = number // sessions % 5
+    key = number // sessions // 5
+    if place == 0:
+        return encode(Bindings(take=[Take(key, "json/id")], until=until)).decode()
+    if place != 1:
+        return None
+    at = _wire(number, routes, lives=True).index(b"0000\r\n")
+    return encode(Bindings([Fill(at, 4, key, of=[number - sessions], layers=[Layer("raw")])], until=until)).decode()
+
+
+def write_plan(
+    folder: Path, due: np.ndarray, *, routes: int = 5, sessions: int = 1000, lanes: int = 100, lives: bool = False
+) -> Path:
+    """A plan of GET requests at ``due``, spread evenly over routes and sessions; sessions depend on their order.
+
+    Where it ``lives``, every fifth request of a session carries a value of the answer to the one before it.
+    """
     folder.mkdir(parents=True)
     count = len(due)
     numbers = np.arange(count)
@@ -87,8 +109,11 @@ def write_plan(folder: Path, due: np.ndarray, *, routes: int = 5, sessions: int 
                         "route": _named(here % routes, [f"GET /r{n}" for n in range(routes)]),
                         "method": _named(here * 0, ["GET"]),
                         "host": _named(here * 0, [HOST]),
-                        "wire": [f"GET /r{n % routes}?n={n} HTTP/1.1\r\nAccept: */*\r\n\r\n".encode() for n in here],
-                        "bindings": pa.nulls(len(here), pa.string()),
+                        "wire": [_wire(n, routes, lives) for n in here.tolist()],
+                        "bindings": pa.array(
+                            [_bindings(n, routes, sessions, int(due[-1])) if lives else None for n in here.tolist()],
+                            pa.string(),
+                        ),
                         "expected_status": np.full(len(here), 200),
                     },
                     schema=SCHEMA,

@@ -99,6 +99,8 @@ class Forum:
 class Application:
     """Three steps; each form holds the state of those before in base64, and the number of the application."""
 
+    STEPS = ("address", "payment", "confirm")
+
     name = "HTML forms, hidden state"
 
     def __init__(self, seed: int) -> None:
@@ -107,39 +109,44 @@ class Application:
         self.states: dict[str, str] = {}
 
     def _form(self, case: str, step: int) -> Answered:
-        state = base64.b64encode(json.dumps({"step": step, "mark": token(self.dice, 16)}).encode()).decode()
+        state = base64.b64encode(json.dumps({"step": step + 1, "mark": token(self.dice, 16)}).encode()).decode()
         self.open[case] = step
         self.states[case] = state
         fields = f'<input type="hidden" name="state" value="{state}"><input type="hidden" name="case" value="{case}">'
-        return page(f'<form action="/apply/{step}" method="post">{fields}<input name="answer"></form>')
+        return page(f'<form action="/apply/{self.STEPS[step]}" method="post">{fields}<input name="answer"></form>')
 
     def answer(self, asked: Asked) -> Answered:
         match asked.method, asked.path:
             case "GET", ["apply"]:
-                return self._form(f"A-{self.dice.randrange(10**7, 10**8)}", 1)
+                return self._form(f"A-{self.dice.randrange(10**7, 10**8)}", 0)
             case "POST", ["apply", step]:
                 case = asked.form.get("case", "")
                 if case not in self.open or asked.form.get("state") != self.states[case]:
                     return page("no", 409)
-                if int(step) < 3:
-                    return self._form(case, int(step) + 1)
+                if step not in self.STEPS:
+                    return page("", 404)
+                if step != self.STEPS[-1]:
+                    return self._form(case, self.STEPS.index(step) + 1)
                 return seen(f"/cases/{case}")
             case "GET", ["cases", case]:
                 return page("done") if case in self.open else page("", 404)
         return page("", 404)
 
     links: ClassVar = {
-        ("GET /apply", "html/input/state", "POST /apply/{int}", "form/state"),
-        ("GET /apply", "html/input/case", "POST /apply/{int}", "form/case"),
+        ("GET /apply", "html/input/state", "POST /apply/address", "form/state"),
+        ("POST /apply/address", "html/input/state", "POST /apply/payment", "form/state"),
+        ("POST /apply/payment", "html/input/state", "POST /apply/confirm", "form/state"),
+        ("GET /apply", "html/input/case", "POST /apply/address", "form/case"),
+        ("GET /apply", "html/input/case", "POST /apply/payment", "form/case"),
+        ("GET /apply", "html/input/case", "POST /apply/confirm", "form/case"),
         ("GET /apply", "html/input/case", "GET /cases/{token}", "path/2"),
-        ("POST /apply/{int}", "html/input/state", "POST /apply/{int}", "form/state"),
     }
     cookies: ClassVar[set[str]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
         got = browser.get("/apply")
-        for step in (1, 2, 3):
+        for step in Application.STEPS:
             fields = {"state": hidden(got.text, "state"), "case": hidden(got.text, "case")}
             got = browser.form(f"/apply/{step}", **fields, answer=str(browser.dice.randint(2, 9)))
         browser.get(got.header("location"))

@@ -18,17 +18,19 @@ _START = 1_700_000_000_000_000_000
 _MS = 1_000_000
 
 
-def recorded(service_type: type, visitors: int, seed: int = 1) -> list[RawExchange]:
+def recorded(
+    service_type: type, visitors: int, seed: int = 1, *, apart_ms: int = 10_000, think_ms: int = 200
+) -> list[RawExchange]:
     """What a proxy sees of ``visitors`` that come one after the other."""
     service = service_type(seed)
     found: list[RawExchange] = []
     for number in range(visitors):
-        at = _START + number * 10_000 * _MS
+        at = _START + number * apart_ms * _MS
 
         def send(asked: Asked, number: int = number) -> Answered:
             nonlocal at
             got = service.answer(asked)
-            at += 200 * _MS
+            at += think_ms * _MS
             headers = [(n.encode(), v.encode()) for n, v in [("Host", "shop.example"), *asked.headers]]
             answer_headers = [(n.encode(), v.encode()) for n, v in got.headers]
             found.append(
