@@ -75,7 +75,7 @@ class Cells:
         return kept
 
     def node(self, name: str, value: Any) -> Any:
-        """The image of a typed value: of JSON, or of a column of Parquet. None and booleans pass."""
+        """The image of a typed value that is no list and no object. None and booleans pass."""
         match value:
             case None | bool():
                 return value
@@ -95,10 +95,6 @@ class Cells:
                 return time.fromisoformat(self._map.leaves.shapes.time_of_day(value.isoformat()))
             case bytes():
                 return self._map.pseudonyms.stream("bytes", value.hex(), len(value))
-            case list() | tuple():
-                return [self.node(name, each) for each in value]
-            case dict():
-                return {self._walk.name(key).clean: self.node(key, each) for key, each in value.items()}
         raise TypeError(type(value).__name__)
 
     def moment_ns(self, time_ns: int) -> int:

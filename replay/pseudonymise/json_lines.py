@@ -62,7 +62,11 @@ def _image(mapped: Mapped, column: Column, value: Any) -> Any:
             return mapped.cells.kept_text(column.name)(value)
         case "keep" if isinstance(value, int):
             return int(mapped.cells.kept_text(column.name)(str(value)))
-    return mapped.cells.member(column.choice.value or column.name, value)
+        case "keep":
+            raise mapped.damaged(
+                f"column '{column.name}' holds no text and no integer: keep its members in the policy"
+            )
+    return mapped.cells.member(column.choice.value, value)
 
 
 def _text(value: Any) -> str:

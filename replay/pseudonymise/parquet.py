@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import types
 
 from replay.errors import InputError
 from replay.pseudonymise.columns import check_names
@@ -15,6 +15,11 @@ from replay.pseudonymise.mapped import Column, Mapped
 
 BATCH_ROWS = 8192
 _UNITS_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_MAPPED = (
+    *(types.is_null, types.is_boolean, types.is_integer, types.is_floating, types.is_decimal),
+    *(types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_fixed_size_binary),
+    *(types.is_date, types.is_time, types.is_timestamp),
+)
 
 
 def convert(path: Path, sink: BinaryIO, mapped: Mapped) -> None:
@@ -30,52 +35,60 @@ def convert(path: Path, sink: BinaryIO, mapped: Mapped) -> None:
             check_names(table.schema_arrow.names, mapped.where)
             columns = [mapped.column(name) for name in table.schema_arrow.names]
             taken = [at for at, each in enumerate(columns) if each.choice.treatment != "drop"]
-            fields = [table.schema_arrow.field(at) for at in taken]
             schema = pa.schema(
-                [pa.field(f.name, _type_of(f, columns[at])) for f, at in zip(fields, taken, strict=True)]
+                [_field(table.schema_arrow.field(at), columns[at].choice.treatment, mapped) for at in taken]
             )
             with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-                for batch in _batches(table):
+                for batch in table.iter_batches(batch_size=BATCH_ROWS):
                     arrays = [
-                        _array(mapped, columns[at], batch.column(at), schema.field(n).type)
-                        for n, at in enumerate(taken)
+                        _array(mapped, columns[at], batch.column(at), schema.field(number).type)
+                        for number, at in enumerate(taken)
                     ]
                     mapped.rows += batch.num_rows
                     writer.write_batch(pa.record_batch(arrays, schema=schema))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, OverflowError):
+    except (pa.ArrowException, OSError, OverflowError):
         raise InputError(
-            f"{path}: is no Parquet file, is damaged near row {mapped.rows + 1}, or has a column of a type that "
-            "cannot be mapped. Drop that column, or export the table again; nothing was written."
+            f"{path}: is no Parquet file, is damaged near row {mapped.rows + 1}, or has a column whose constant or "
+            "pseudonyms its type cannot hold. Drop that column, or export the table again; nothing was written."
         ) from None
 
 
-def _batches(table: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    yield from table.iter_batches(batch_size=BATCH_ROWS)
+def _field(field: pa.Field, treatment: str, mapped: Mapped) -> pa.Field:
+    """The column as it is written."""
+    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+    if treatment == "pseudonym":
+        if not _has_map(kind):
+            raise InputError(f"{mapped.where}: column '{field.name}' is {kind}, which has no map. Keep or drop it.")
+        if types.is_integer(kind) and kind not in {pa.int32(), pa.int64(), pa.uint64()}:
+            kind = pa.int64()
+    return pa.field(field.name, kind)
 
 
-def _type_of(field: pa.Field, column: Column) -> pa.DataType:
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    if column.choice.treatment in {"constant", "keep"}:
-        return kind
-    if pa.types.is_integer(kind) and kind not in {pa.int32(), pa.int64(), pa.uint64()}:
-        return pa.int64()
-    return kind
+def _has_map(kind: pa.DataType) -> bool:
+    if types.is_struct(kind):
+        return all(_has_map(kind.field(n).type) for n in range(kind.num_fields))
+    if types.is_map(kind):
+        return _has_map(kind.key_type) and _has_map(kind.item_type)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return _has_map(kind.value_type)
+    return any(is_kind(kind) for is_kind in _MAPPED)
 
 
 def _array(mapped: Mapped, column: Column, values: pa.Array, kind: pa.DataType) -> pa.Array:
-    choice = column.choice
-    if pa.types.is_dictionary(values.type):
+    treatment = column.choice.treatment
+    if types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if choice.treatment == "constant":
-        text = [choice.value if valid else None for valid in values.is_valid().to_pylist()]
+    if treatment == "constant":
+        text = [column.choice.value if valid else None for valid in values.is_valid().to_pylist()]
         return pa.array(text, pa.string()).cast(kind)
-    if pa.types.is_timestamp(values.type):
-        return values if choice.treatment == "keep" else _moved(mapped, values)
-    if pa.types.is_nested(values.type):
-        return pa.array([_image(mapped, column, value) for value in values.to_pylist()], kind)
+    if types.is_timestamp(kind) and treatment == "pseudonym":
+        return _moved(mapped, values)
+    if types.is_nested(kind):
+        if treatment == "keep":
+            raise InputError(f"{mapped.where}: column '{column.name}' is nested: keep its members in the policy.")
+        return pa.array([_inside(mapped, kind, column.choice.value, value) for value in values.to_pylist()], kind)
     encoded = values.dictionary_encode()
-    distinct = encoded.dictionary.to_pylist()
-    images = [_image(mapped, column, value) for value in distinct]
+    images = [_image(mapped, column, value) for value in encoded.dictionary.to_pylist()]
     return pa.array(images, kind).take(encoded.indices)
 
 
@@ -86,17 +99,36 @@ def _moved(mapped: Mapped, values: pa.Array) -> pa.Array:
     return pa.array(moved, pa.int64()).cast(values.type)
 
 
+def _inside(mapped: Mapped, kind: pa.DataType, name: str, value: Any) -> Any:
+    """The image of a nested value; the names of a struct are the table's and stay, the keys of a map are data."""
+    if value is None:
+        return None
+    if types.is_struct(kind):
+        fields = (kind.field(number) for number in range(kind.num_fields))
+        return {field.name: _inside(mapped, field.type, field.name, value[field.name]) for field in fields}
+    if types.is_map(kind):
+        return [
+            (_inside(mapped, kind.key_type, name, key), _inside(mapped, kind.item_type, name, item))
+            for key, item in value
+        ]
+    if types.is_nested(kind):
+        return [_inside(mapped, kind.value_type, name, each) for each in value]
+    return mapped.cells.node(name, value)
+
+
 def _image(mapped: Mapped, column: Column, value: Any) -> Any:
-    if value is None or isinstance(value, bool):
-        return value
-    cells, name = mapped.cells, column.choice.value or column.name
+    cells = mapped.cells
     cells.begin()
+    if value is None:
+        return None
     if column.choice.treatment == "keep":
-        if isinstance(value, str):
-            return cells.kept_text(column.name)(value)
-        return value if not isinstance(value, int) else int(cells.kept_text(column.name)(str(value)))
-    image = cells.node(name, value)
-    if isinstance(value, (str, int)):
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(value, str) or is_integer:
+            image = cells.kept_text(column.name)(str(value))
+            return int(image) if is_integer else image
+        return value
+    image = cells.node(column.choice.value, value)
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
         column.see(str(value), str(image))
         if isinstance(value, str):
             mapped.compare([value], [image])

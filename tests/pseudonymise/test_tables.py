@@ -231,6 +231,38 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert done.rows == 2
 
 
+def test_names_of_a_struct_stay_and_keys_of_a_map_do_not(tmp_path: Path) -> None:
+    kind = pa.struct([("Kundennr", pa.string()), ("orders", pa.list_(pa.struct([("nr", pa.int64())])))])
+    table = pa.table(
+        {
+            "who": pa.array([{"Kundennr": "8123", "orders": [{"nr": 1042}, {"nr": None}]}, None], kind),
+            "by": pa.array([[("alice@birdsong-mill.org", 7)], []], pa.map_(pa.string(), pa.int32())),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+
+    content, _ = mapped((tmp_path / "in.parquet").read_bytes(), "t.parquet", folder=tmp_path)
+
+    first, second = pq.read_table(pa.BufferReader(content)).to_pylist()
+    assert first["who"] == {"Kundennr": one("8123"), "orders": [{"nr": int(one("1042"))}, {"nr": None}]}
+    assert first["by"] == [(one("alice@birdsong-mill.org"), int(one("7")))]
+    assert (second["who"], second["by"]) == (None, [])
+
+
+def test_a_type_without_a_map_is_refused_by_its_column(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"took": pa.array([7], pa.duration("s"))}), tmp_path / "in.parquet")
+    content = (tmp_path / "in.parquet").read_bytes()
+
+    with pytest.raises(InputError, match=r"column 'took' is duration\[.*\], which has no map. Keep or drop it"):
+        mapped(content, "t.parquet", folder=tmp_path)
+    assert mapped(content, "t.parquet", folder=tmp_path, choices=["took=keep"])[1].rows == 1
+
+
+def test_an_object_is_not_kept_whole(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="column 'who' holds no text and no integer"):
+        mapped('{"who": {"name": "alice"}}', "t.jsonl", folder=tmp_path, choices=["who=keep"])
+
+
 def test_a_packed_table_is_read(tmp_path: Path) -> None:
     assert (
         mapped(gzip.compress(PEOPLE.encode()), "t.csv.gz", folder=tmp_path)[0] == mapped(PEOPLE, folder=tmp_path)[0]
