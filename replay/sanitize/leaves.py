@@ -7,23 +7,20 @@ drawn for the whole text, so that no word of it can be counted; ids, addresses a
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import string
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote, unquote
 
-import msgspec
-
 from replay.sanitize import kinds
+from replay.sanitize.base64_text import base64url, jwt_header, unbase64
 from replay.sanitize.dates import Clock
 from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS, Marks, is_bare
 from replay.sanitize.pseudonyms import Pseudonyms, recased
 from replay.sanitize.recent import Recent
 from replay.sanitize.registered import number_kind
 from replay.sanitize.shapes import Shapes, laid_out
-from replay.sanitize.vocabulary import JWT_ALGORITHMS, JWT_TYPES
 
 DEPTH = 6
 """How deep strings within strings are looked into; what lies deeper is replaced as a whole."""
@@ -242,11 +239,11 @@ class Leaves:
         """A token of three parts with its claims mapped and a signature that verifies nothing; else filler."""
         first, *others = token.split(".")
         if len(others) == 2 and self._depth < DEPTH:
-            header, claims = _unbase64(first), _unbase64(others[0])
+            header, claims = unbase64(first), unbase64(others[0])
             if header is not None and claims is not None:
                 walked = self.document(claims)
                 if walked is not None:
-                    return f"{_base64url(_jwt_header(header))}.{_base64url(walked)}.{self._opaque(others[1])}"
+                    return f"{base64url(jwt_header(header))}.{base64url(walked)}.{self._opaque(others[1])}"
         return ".".join(
             "eyJ" + self._opaque(part[3:]) if part.startswith("eyJ") else self._opaque(part)
             for part in token.split(".")
@@ -269,7 +266,7 @@ class Leaves:
         """Base64 of text, mapped inside and encoded again; None where it is no such thing."""
         if len(text) < _DECODED_CHARACTERS or not kinds.BASE64.fullmatch(text):
             return None
-        plain = _unbase64(text)
+        plain = unbase64(text)
         if plain is None:
             return None
         image = base64.b64encode(self.text(plain).encode())
@@ -308,38 +305,3 @@ class _Filler:
         if not piece.isascii():
             return self._foreign(piece)
         return image if piece.islower() or not piece.isalpha() else recased(image, piece)
-
-
-def _unbase64(text: str) -> str | None:
-    """The printable text that base64 or base64url spells; None where it is none."""
-    body = text.rstrip("=")
-    if len(body) % 4 == 1:
-        return None
-    try:
-        raw = binascii.a2b_base64(body.replace("-", "+").replace("_", "/") + "=" * (-len(body) % 4), strict_mode=True)
-        plain = raw.decode()
-    except ValueError:
-        return None
-    return plain if plain and (plain.isprintable() or all(c.isprintable() or c in "\t\r\n" for c in plain)) else None
-
-
-def _base64url(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _jwt_header(header: str) -> str:
-    """A header with its algorithm and type alone; key ids and addresses are dropped."""
-    try:
-        found = msgspec.json.decode(header)
-    except (msgspec.DecodeError, RecursionError):
-        found = {}
-    if not isinstance(found, dict):
-        found = {}
-    allowed = {"alg": JWT_ALGORITHMS, "typ": JWT_TYPES}
-    return msgspec.json.encode(
-        {
-            name: found[name]
-            for name, words in allowed.items()
-            if isinstance(found.get(name), str) and found[name] in words
-        }
-    ).decode()

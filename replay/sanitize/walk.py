@@ -158,14 +158,12 @@ class Walk:
 
 
 def _named(raw: str, clean: str, *, is_secret: bool) -> Name:
-    is_long = len(raw) > LONGEST_NAME
-    is_time, is_random = not is_long and is_time_name(raw), not is_long and is_random_name(raw)
-    degrees = 0 if is_long else coordinate_limit(raw)
+    is_short = len(raw) <= LONGEST_NAME
     return Name(
         raw=raw,
         clean=clean,
         is_secret=is_secret,
-        is_time=is_time,
-        is_random=is_random,
-        degrees=degrees,
+        is_time=is_short and is_time_name(raw),
+        is_random=is_short and is_random_name(raw),
+        degrees=coordinate_limit(raw) if is_short else 0,
     )
