@@ -24,8 +24,8 @@ from replay.sanitize.shapes import Shapes, laid_out
 
 DEPTH = 6
 """How deep strings within strings are looked into; what lies deeper is replaced as a whole."""
-_TEXTS_BYTES = 20 << 20
-_SECRETS_BYTES = 4 << 20
+_TEXTS_BYTES = 16 << 20
+_SECRETS_BYTES = 3 << 20
 _FREE_CHARACTERS = 40
 _DECODED_CHARACTERS = 16
 """Shorter runs are not looked into: too little to be base64 of a text."""

@@ -19,7 +19,7 @@ from replay.sanitize.vocabulary import LONGEST_NAME
 if TYPE_CHECKING:
     from replay.sanitize.walk import Name, Walk
 
-_MOST_MEMBERS = 20_000
+_MOST_MEMBERS = 10_000
 
 type Keeps = Callable[[str], bool]
 type Rules = tuple[tuple[Place, tuple[str, ...]], ...]

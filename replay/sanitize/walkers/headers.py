@@ -17,7 +17,7 @@ from replay.sanitize.walkers import header_names as known
 from replay.sanitize.walkers.cookies import Cookies
 from replay.sanitize.walkers.urls import Urls
 
-_MOST_CACHED = 10_000
+_MOST_CACHED = 5_000
 _LONGEST_CACHED = 256
 _SPLIT = re.compile(r"\s*[,;]\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
