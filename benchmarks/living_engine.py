@@ -31,7 +31,7 @@ def main() -> None:
     own, other = cores()
     ratios = []
     print(f"{'round':<8} {'without':>12} {'20 % bound':>12} {'ratio':>8}   requests/s", flush=True)
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder), other) as port:
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder) / "nginx", other) as port:
         url = f"http://127.0.0.1:{port}"
         for number in range(options.rounds):
             plain = replay_run(url, own, options.seconds, OFFERED_PER_S)

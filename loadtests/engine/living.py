@@ -7,15 +7,17 @@ last of its living requests is over. Values are data of staging: they are in mem
 from __future__ import annotations
 
 import heapq
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadtests.engine.answers import kept_answer
 from loadtests.engine.calls import Call
+from loadtests.engine.fresh import made
 from loadtests.engine.jar import Jar, Site
 from loadtests.engine.requests import Stamp
-from replay.plan.bindings import LINK, POOL, Bindings, Fill, needed, written
+from replay.plan.bindings import FRESH, LINK, POOL, Bindings, Fill, needed, written
 from replay.plan.links.answered import Answer as Places
 from replay.plan.spans import Patch, patched
 from replay.sanitize.codings import UndecodableError, decoded, text_of
@@ -33,6 +35,7 @@ class State:
     """What lives of one session and clone."""
 
     values: dict[int, str] = field(default_factory=dict)
+    fresh: dict[int, bytes] = field(default_factory=dict)
     jar: Jar = field(default_factory=Jar)
     open: int = 0
     """Its living requests that are on the agenda or on their way."""
@@ -63,6 +66,7 @@ class Living:
         self._slack_ns = slack_ns + _SLACK_NS
         self._is_closed = is_closed
         self._now_s = now_s
+        self._dice = random.Random()  # noqa: S311 - unlike those of other clones and runs, no secrets
         self._states: dict[int, State] = {}
         self._ends: list[tuple[int, int]] = []
         self._on_lane: dict[int, int] = {}
@@ -166,6 +170,12 @@ class Living:
             if clone == 0:
                 return call.row.wire[fill.at : fill.at + fill.size]
             return fill.values[clone - 1].encode("utf-8", "surrogateescape") if clone <= len(fill.values) else None
+        if fill.source == FRESH:
+            content = state.fresh.get(fill.key)
+            if content is None:
+                recorded = call.row.wire[fill.at : fill.at + fill.size]
+                content = state.fresh[fill.key] = made(fill.name, recorded, self._dice, self._now_s())
+            return content
         value = state.values.get(fill.key) if fill.source == LINK else None
         if value is None:
             return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from replay.plan.bindings import Bindings, Cookies, Fill, Layer, Take, encode
+from replay.plan.bindings import FRESH, Bindings, Cookies, Fill, Layer, Take, encode
 from tests.loadtests.support import MS, Arrival, LedEngine, planned, played, run_spec, serving, write_plan
 
 
@@ -128,6 +129,21 @@ def test_a_live_value_that_would_be_another_header_is_not_sent(tmp_path: Path) -
 
     assert arrivals == []
     assert engine.samples()[2]["error"] == "unresolved"
+
+
+def test_a_clone_makes_its_own_values_and_keeps_to_them(tmp_path: Path) -> None:
+    wire = b"GET /users/anna-17 HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    name = Bindings([Fill(wire.index(b"anna"), 7, 0, source=FRESH, name="unique")], until=100 * MS)
+    rows = [living(due, wire, name, session=0) for due in (10, 100)]
+
+    with serving() as server:
+        plan = write_plan(tmp_path / "plan", rows)
+        played(run_spec(plan, tmp_path / "out", server.url), 200)
+
+    paths = [arrival.path for arrival in server.arrivals]
+    assert len(paths) == 4
+    assert sorted(paths.count(path) for path in set(paths)) == [2, 2]
+    assert all(re.fullmatch(r"/users/[a-z]{4}-[1-9]{2}", path) for path in paths)
 
 
 def test_what_needs_an_unsent_write_is_no_part_of_the_run(tmp_path: Path) -> None:

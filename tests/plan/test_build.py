@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from replay.errors import InputError
 from replay.exchange import Exchange
-from replay.plan.bindings import Bindings, Take, decode
+from replay.plan.bindings import FRESH, Bindings, Take, decode
 from replay.plan.build import Settings, Source, build
 from replay.plan.filters import Selection
 from replay.plan.links.bind import NEEDS_VALUE
-from replay.plan.links.rules import Cookie, Link, Rules
+from replay.plan.links.rules import Cookie, Fresh, Link, Rules
 from replay.plan.store import PlanManifest, open_plan
 from replay.plan.wire import Rewrite
 from tests.factories import MS, capture_manifest, exchange
@@ -172,6 +172,27 @@ def test_without_rules_every_request_is_as_it_was_recorded(tmp_path: Path) -> No
 
     assert table["bindings"].to_pylist() == [None] * 4
     assert manifest.living == 0
+
+
+def test_a_value_that_is_made_anew_has_one_key_wherever_it_stands(tmp_path: Path) -> None:
+    rules = Rules(
+        fresh=[
+            Fresh(["POST /signup"], "json/email", "unique"),
+            Fresh(["POST /login"], "form/user", "unique"),
+            Fresh(["POST /login"], "header/idempotency-key", "uuid"),
+        ]
+    )
+    form = [("Content-Type", "application/x-www-form-urlencoded"), ("Idempotency-Key", "k1")]
+    exchanges = [
+        exchange("/signup", method="POST", at_ms=0, body='{"email": "a@x.example"}'),
+        exchange("/login", method="POST", at_ms=100, headers=form, body="user=a%40x.example"),
+    ]
+
+    _, table = planned(tmp_path, exchanges, Settings(rules=rules))
+
+    signup, login = (decode(cell) for cell in table["bindings"].to_pylist())
+    assert [(fill.source, fill.name, fill.key) for fill in signup.fill] == [(FRESH, "unique", 0)]
+    assert [(fill.name, fill.key) for fill in login.fill] == [("uuid", 1), ("unique", 0)]
 
 
 def test_a_request_whose_value_comes_from_what_is_left_out_is_left_out(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from replay.exchange import Exchange
-from replay.plan.bindings import Cookies, Fill, Take
+from replay.plan.bindings import FRESH, Cookies, Fill, Take
 from replay.plan.links.answered import Answer, issued
 from replay.plan.links.places import general, is_listed
 from replay.plan.links.rules import Lookup, Place
@@ -39,7 +39,19 @@ class _Session:
     """By the rule's place and the value."""
     cookies: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Cookie → the taken request whose answer set it last, and when that had ended."""
+    own: dict[str, int] = field(default_factory=dict)
+    """Key of each value that the client made up and that is made anew."""
     keys: int = 0
+
+    def next_key(self) -> int:
+        """A key that no value of the session has."""
+        self.keys += 1
+        return self.keys - 1
+
+    def key_of_own(self, value: str) -> int:
+        """The key of a value that the client made up: the same wherever it stands."""
+        key = self.own.get(key_of(value))
+        return self.own.setdefault(key_of(value), self.next_key()) if key is None else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +90,14 @@ class Binder:
 
     def bind(self, exchange: Exchange, session_name: str, wire: bytes) -> Bound:
         """What lives in the request, whose prepared bytes are ``wire``."""
-        session = self._sessions.get(session_name)
+        is_consumer = exchange.route in self._rules.consuming
+        session = self._session(session_name) if is_consumer else self._sessions.get(session_name)
         if session is None:
             return Bound(wire)
         cookies, missing = None, False
         if session.cookies:
             wire, cookies, missing = self._without_cookies(exchange, session, wire)
-        if exchange.route not in self._rules.consuming:
+        if not is_consumer:
             return Bound(wire, cookies=cookies, missing=missing)
         fill: list[Fill] = []
         takes: list[tuple[int, Take]] = []
@@ -93,6 +106,12 @@ class Binder:
         for leaf in sent(wire):
             if leaf.at < filled or not leaf.is_writable:
                 continue
+            sort = self._rules.fresh.get((exchange.route, general(leaf.place)))
+            if sort is not None and "|" not in leaf.place:
+                fill.append(Fill(leaf.at, leaf.size, session.key_of_own(leaf.value), source=FRESH, name=sort))
+                places.add(leaf.span)
+                filled = leaf.at + leaf.size
+                continue
             found = self._value(session, exchange, leaf)
             if found is None:
                 continue
@@ -100,8 +119,7 @@ class Binder:
                 missing = True
                 continue
             if found.key < 0:
-                found.key = session.keys
-                session.keys += 1
+                found.key = session.next_key()
                 takes.append((found.row, Take(found.key, found.place)))
             fill.append(Fill(leaf.at, leaf.size, found.key, of=[found.row], layers=list(leaf.layers)))
             places.add(leaf.span)
