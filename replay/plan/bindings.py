@@ -26,7 +26,11 @@ _QUERY_SAFE = "!$'()*,:@-._~/?"
 
 
 def _number(value: str) -> str:
-    is_number = value.removeprefix("-").isdigit() and (value.lstrip("-") == "0" or value.lstrip("-")[0] != "0")
+    is_number = (
+        value.isascii()
+        and value.removeprefix("-").isdigit()
+        and (value.lstrip("-") == "0" or value.lstrip("-")[0] != "0")
+    )
     return value if is_number else msgspec.json.encode(value).decode()
 
 

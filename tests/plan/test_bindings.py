@@ -36,6 +36,8 @@ def test_a_value_can_be_read_back_through_its_layers(value: str) -> None:
     assert json.loads(plain) == {"csrf": value}
 
 
-@pytest.mark.parametrize(("value", "text"), [("17", "17"), ("-3", "-3"), ("017", '"017"'), ("x", '"x"'), ("", '""')])
+@pytest.mark.parametrize(
+    ("value", "text"), [("17", "17"), ("-3", "-3"), ("017", '"017"'), ("x", '"x"'), ("²", '"²"'), ("", '""')]
+)
 def test_where_a_number_stood_only_a_number_stands_bare(value: str, text: str) -> None:
     assert written(value, [Layer("number")]) == text

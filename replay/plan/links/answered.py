@@ -33,8 +33,8 @@ _SKIPPED = word_set(
 )
 _SKIPPED_PARTS = ("access-control-", "cf-", "ratelimit", "request-id", "trace", "x-amz")
 _TAG = re.compile(
-    r"<(input|button|option|textarea|meta|a|form|link|area|iframe|script)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>"
-    r"|<[a-z][a-z0-9-]*\s(?=[^>]*\bdata-)((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>",
+    r"<(input|button|option|textarea|meta|a|form|link|area|iframe|script)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*+)>"
+    r"|<[a-z][a-z0-9-]*\s(?=[^>]*\bdata-)((?:[^>\"']|\"[^\"]*\"|'[^']*')*+)>",
     re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"([^\s=\"'<>/]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")

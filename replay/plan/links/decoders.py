@@ -191,7 +191,7 @@ def step_into(text: str, step: str) -> str | None:
             text = payload
         try:
             return leaf_at(msgspec.json.decode(text.encode("utf-8", "surrogatepass")), rest)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
     return next((inner.value for inner in inside(text, is_url_text=kind == "url") if inner.step == step), None)
 
@@ -215,7 +215,7 @@ def _walked(document: object, names: list[str]) -> str | None:
     for name in names:
         if isinstance(document, dict):
             document = document.get(plain(name))
-        elif isinstance(document, list) and name.isdigit() and document:
+        elif isinstance(document, list) and name.isascii() and name.isdigit() and document:
             document = document[min(int(name), len(document) - 1)]
         else:
             return None
