@@ -2,8 +2,9 @@
 
     python benchmarks/stall.py [--seconds 20] [--rate 100]
 
-The model knows nothing of the engine, only the plan and the server's own log of its stall: a request that was planned
-within the stall is answered at its end, any other after the median time of an answer. Target: percentiles of the
+The model knows nothing of the engine, only the plan and the server's own log: requests that were planned within the
+stall are answered after its end, one after the other at the pace of the server's log, any other after the median time
+of an answer. Target: percentiles of the
 response time within 1 % of the model's. Locust's FastHttpUser at the same mean rate stands beside it: its users wait
 for the stall's end and send nothing meanwhile, so the stall is no more than one slow request a user.
 """
@@ -60,8 +61,12 @@ def replayed(due: np.ndarray, after_s: float, folder: Path) -> tuple[np.ndarray,
     sent_by_number[request] = sent
     zero = (arrivals[:, 1] - sent_by_number[arrivals[:, 0]]).min()  # the run clock's, but for the way to the server
     took = (end - intended) / 1e6
-    within = (due >= began - zero) & (due < ended - zero)
-    return took, np.where(within, (ended - zero - due) / 1e6, np.median(took))
+    owed = due[(due >= began - zero) & (due < ended - zero)]
+    behind = np.sort(arrivals[arrivals[:, 1] >= ended, 1])[: len(owed)]
+    pace_ns = (behind[-1] - ended) / len(owed)
+    answered = ended - zero + pace_ns * np.arange(1, len(owed) + 1)
+    others = np.full(len(due) - len(owed), np.median(took))
+    return took, np.concatenate([(answered - owed) / 1e6, others])
 
 
 def fast_http_user(rate_per_s: float, seconds: int, after_s: float, folder: Path) -> np.ndarray:
