@@ -56,6 +56,7 @@ HARMLESS = {
     "shapes.laid_out": _IMAGE,
     "walkers.bodies._header": "finds a header of the body's own",
     "walkers.bodies._charset": "finds the charset; an unknown one is no text",
+    "walkers.json_text.JsonText.written": "writes a table's document that was walked",
     "walkers.multipart._quoted": _IMAGE,
     "walkers.urls._quoted": _IMAGE,
 }
