@@ -14,9 +14,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-ANSWER_ROOTS = ("set-cookie", "header", "json", "html", "body")
-REQUEST_ROOTS = ("path", "query", "header", "cookie", "form", "json", "body")
-
 _NAME = r"[^/|]+"
 _POINTER = rf"(?:/(?:{_NAME}|(?=/|$)))+"
 _STEP = rf"(?:url/path/(?:\d+|\*)|url/(?:query|fragment)/{_NAME}|(?:json|jwt){_POINTER}|json|base64"
