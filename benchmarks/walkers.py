@@ -11,12 +11,9 @@ from __future__ import annotations
 import time
 
 import msgspec
-from sanitize import EPOCH_NS, exchange
+from sanitize import exchange, sanitizer
 
 from replay.exchange import RawExchange
-from replay.sanitize.keys import KeySource, load_key
-from replay.sanitize.policy import load_policy
-from replay.sanitize.sanitizer import Sanitizer
 
 SIZES = (64_000, 256_000, 1_000_000)
 PIECES = {
@@ -27,7 +24,7 @@ PIECES = {
     "form": ("email=ann%40birdsong.org&id=1234567&", "application/x-www-form-urlencoded", "{}"),
     "form, hostile": ("%25", "application/x-www-form-urlencoded", "{}"),
     "multipart": (
-        '--b\r\nContent-Disposition: form-data; name="id"\r\n\r\n1234567\r\n',
+        '--b\r\nContent-Disposition: form-data; name="id"\r\n\r\n' + "please tell ann 1234567. " * 100 + "\r\n",
         "multipart/form-data; boundary=b",
         "{}--b--",
     ),
@@ -39,7 +36,7 @@ PIECES = {
     "CSV": ("1234567,ann@birdsong.org,ann\n", "text/csv", "id,email,name\n{}"),
     "text": ("please tell ann that order 1234567 is late. ", "text/plain", "{}"),
     "text, hostile": ("a@", "text/plain", "{}"),
-    "GraphQL, hostile": ('\\"', "application/graphql", "{}"),
+    "GraphQL": ('order(id: 1234567, note: "ann") { id total }\n', "application/graphql", "query { {} }"),
 }
 
 
@@ -55,7 +52,7 @@ def milliseconds(name: str, size: int) -> float:
     raw = exchange(0, body_of(name, size))
     best = float("inf")
     for _ in range(3):
-        mine = Sanitizer(load_policy("builtin:strict"), load_key(KeySource()), EPOCH_NS)
+        mine = sanitizer()
         began = time.process_time()
         mine.clean(_typed(raw, PIECES[name][1]))
         best = min(best, time.process_time() - began)

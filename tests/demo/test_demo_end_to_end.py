@@ -9,10 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
 import pytest
+
+from replay.samples import read_batches, sample_files
 
 pytestmark = pytest.mark.e2e
 LIMIT_S = 100.0
@@ -70,6 +73,10 @@ def demo(cwd: Path, *options: str) -> Iterator[Demo]:
             running.process.wait(60)
 
 
+def rows(run: Path) -> list[dict[str, Any]]:
+    return [row for path in sample_files(run) for batch in read_batches(path) for row in batch.to_pylist()]
+
+
 @pytest.mark.timeout(140)
 def test_a_demo_too_short_to_decide_goes_the_whole_way_and_says_so(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "5", "--rate", "40") as running:
@@ -82,6 +89,9 @@ def test_a_demo_too_short_to_decide_goes_the_whole_way_and_says_so(tmp_path: Pat
     assert verdict["exit_code"] == code
     assert "too short to tell chance from change" in str(verdict["checks"])
     assert str(Path("runs/demo-1/report/report.html")) in running.output
+    answered = [row for row in rows(folder / "staging") if row["status"]]
+    alike = sum(row["status"] // 100 == row["expected_status"] // 100 for row in answered)
+    assert alike >= 0.99 * len(answered) > 50  # pseudonyms on anonymous routes do what the raw values did
     assert running.family_size >= 10  # two shops, the proxy and its sanitiser, Locust's processes, the commands
     assert running.left() == []
 
