@@ -10,8 +10,6 @@ Nothing here opens a connection: names are resolved by a callable that the calle
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from urllib.parse import urlsplit
 
 from replay.capture.manifest import Origin
 from replay.errors import IncompleteError, RefusedError, ReplayError
+from replay.places import Address, canonical_name, host_and_port, is_in, literal
 from replay.runs import Target
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,10 +28,7 @@ OVERRIDE_HEADERS = frozenset(
 
 type Resolver = Callable[[str, int], list[str]]
 """Name and port → addresses; an empty list where there are none."""
-type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -82,32 +78,6 @@ def parse_target(text: str) -> TargetURL:
     return TargetURL(host.lower(), parts.scheme, name, port or _PORTS[parts.scheme])
 
 
-def canonical_name(name: str) -> str:
-    """A host name in lower case and ASCII, without the root's dot; '' where it is none. Addresses stay addresses."""
-    bare = name.strip().rstrip(".").lower()
-    if literal(bare) is not None:
-        return str(literal(bare))
-    try:
-        ascii_name = bare.encode("idna").decode() if not bare.isascii() else bare
-    except UnicodeError:
-        return ""
-    return ascii_name if _NAME.fullmatch(ascii_name) else ""
-
-
-def literal(text: str) -> Address | None:
-    """The address that a text is, seen through IPv4-mapped, 6to4 and NAT64 forms; None where it is a name."""
-    try:
-        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return inner or address
-    return address
-
-
 def system_resolver(name: str, port: int) -> list[str]:
     """The addresses of ``name`` by the system's resolver, in its order; an empty list where there are none."""
     try:
@@ -148,7 +118,7 @@ class Interlock:
             origins.append(Origin(host=origin.host, port=origin.port, addresses=addresses))
         deny = list(self.deny)
         for entry in self.deny:
-            name, port = _split(entry)
+            name, port = host_and_port(entry)
             if literal(name) is None and canonical_name(name) and "/" not in entry:
                 found = self.resolve(canonical_name(name), port or 443)
                 deny += [address if not port else f"[{address}]:{port}" for address in found]
@@ -204,13 +174,13 @@ class Interlock:
                     f"there, name {target.name}:{target.port} in [safety] allow of replay.toml."
                 )
         for entry in self.deny:
-            name, port = _split(entry)
+            name, port = host_and_port(entry)
             is_there = literal(name) is not None and port in {None, target.port} and self._same(address, name)
-            if is_there or _matches(entry, target, place):
+            if is_there or _holds(entry, target, place):
                 raise RefusedError(f"{target.url}: is in [safety] deny of replay.toml. Name staging instead.")
 
     def _is_allowed_by_port(self, target: TargetURL, address: str) -> bool:
-        allowed = [_split(entry) for entry in self.allow or ()]
+        allowed = [host_and_port(entry) for entry in self.allow or ()]
         return any(
             port == target.port and (canonical_name(name) == target.name or self._same(address, name))
             for name, port in allowed
@@ -230,43 +200,14 @@ class Interlock:
         place = literal(address)
         if self.allow is None or (place is not None and place.is_loopback):
             return
-        if not any(_matches(entry, target, place) for entry in self.allow):
+        if not any(_holds(entry, target, place) for entry in self.allow):
             raise RefusedError(
                 f"{target.url}: is not in [safety] allow of replay.toml. Add it there if it is staging."
             )
 
 
-def _matches(entry: str, target: TargetURL, address: Address | None) -> bool:
-    entry = entry.strip().lower().rstrip(".")
-    if "/" in entry:
-        try:
-            network = ipaddress.ip_network(entry, strict=False)
-        except ValueError:
-            return False
-        return address is not None and address.version == network.version and address in network
-    if entry.startswith("*."):
-        return target.name.endswith(entry[1:])
-    return entry in {target.name, f"{target.name}:{target.port}", target.authority}
-
-
-def _split(entry: str) -> tuple[str, int | None]:
-    """Name and port of ``HOST:PORT``; without a port None."""
-    name, colon, port = entry.strip().rpartition(":")
-    if colon and port.isascii() and port.isdigit() and literal(entry.strip()) is None:
-        return name.strip("[]"), int(port)
-    return entry.strip().strip("[]"), None
-
-
-def is_place(entry: str) -> bool:
-    """Whether an entry of ``[safety]`` is a host, ``HOST:PORT``, ``*.SUFFIX``, an address or a network."""
-    entry = entry.strip()
-    if "/" in entry:
-        try:
-            ipaddress.ip_network(entry, strict=False)
-        except ValueError:
-            return False
-        return True
-    return bool(canonical_name(entry.removeprefix("*.") if entry.startswith("*.") else _split(entry)[0]))
+def _holds(entry: str, target: TargetURL, address: Address | None) -> bool:
+    return is_in(entry, target.name, target.port, target.authority, address)
 
 
 @dataclass(frozen=True, slots=True)

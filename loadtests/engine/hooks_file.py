@@ -15,9 +15,10 @@ from pathlib import Path
 from loadtests.hooks import Request, Response, Run
 from replay.errors import RefusedError, ReplayError
 from replay.exchange import MARK_HEADER
+from replay.places import literal
 from replay.runs import Target
 from replay.runspec import HooksFile, RunSpec
-from replay.safety import Interlock, TargetURL, literal
+from replay.safety import Interlock, TargetURL
 from replay.tls import tls_context
 
 _FUNCTIONS = ("start", "before", "after")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from replay.errors import ReplayError
-from replay.safety import is_place
+from replay.places import is_place
 
 SETTINGS_NAME = "replay.toml"
 

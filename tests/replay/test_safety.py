@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from replay.capture.manifest import Origin
 from replay.errors import IncompleteError, RefusedError, ReplayError
+from replay.places import canonical_name, is_place
 from replay.runs import Target
-from replay.safety import Interlock, assign, canonical_name, is_place, may_send, parse_target
+from replay.safety import Interlock, assign, may_send, parse_target
 
 PRODUCTION = Origin(host="shop.example", port=443, addresses=["203.0.113.7", "2001:db8::7"])
 UPSTREAM = Origin(host="127.0.0.1", port=5001, addresses=["127.0.0.1"])
