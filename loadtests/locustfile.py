@@ -20,7 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests.engine.control import Finished
 from loadtests.engine.lanes import share
-from loadtests.page import add_tab
+from loadtests.page import add_tabs
 from loadtests.users import EngineParent, LaneUser, as_report
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_REFUSED, RefusedError
 from replay.runspec import SPEC_VARIABLE, RunSpec, read_spec
@@ -63,7 +63,7 @@ class Master:
         self._started = False
         self._engines: dict[str, dict[str, Any]] = {}
         if environment.web_ui is not None:
-            add_tab(environment, self._engines.values)
+            add_tabs(environment, self._engines.values, SPEC.production)
 
     def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         """A worker says how its engine is."""

@@ -1,36 +1,29 @@
-"""A tab on Locust's web page: is the planned rate reached, and does the generator keep up?"""
+"""Tabs on Locust's page: is the planned rate reached and the generator well, and how are routes beside production?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Response, request
 from locust.env import Environment
 
-KEY = "replay"
-COLUMNS = {
-    "worker": "Worker",
-    "due": "Planned /s",
-    "sent": "Sent /s",
-    "in_flight": "In flight",
-    "lag_ms": "Generator lag, ms",
-    "cpu": "Generator CPU, % of a core",
-    "state": "State",
-}
-LATE_MS = 50.0
-BUSY = 0.9
+from loadtests.figures import ENGINES, ROUTES, RouteFigures, engine_rows, route_rows
 
 type Rows = Callable[[], Iterable[dict[str, Any]]]
 
 
-def add_tab(environment: Environment, engines: Rows) -> None:
-    """Show what ``engines`` gives, a row a worker, beside Locust's own figures."""
+def add_tabs(environment: Environment, engines: Rows, production: Mapping[str, tuple[float, float]]) -> None:
+    """Show what ``engines`` gives, and the routes beside ``production`` where that is known, on tabs of their own."""
     page = environment.web_ui
+    tabs = {"replay": ("Replay", ENGINES)}
+    if production:
+        tabs["production"] = ("Beside production", ROUTES)
     page.template_args |= {
-        "extended_tabs": [{"title": "Replay", "key": KEY}],
+        "extended_tabs": [{"title": title, "key": key} for key, (title, _) in tabs.items()],
         "extended_tables": [
-            {"key": KEY, "structure": [{"key": key, "title": title} for key, title in COLUMNS.items()]}
+            {"key": key, "structure": [{"key": name, "title": title} for name, title in columns.items()]}
+            for key, (_, columns) in tabs.items()
         ],
     }
 
@@ -38,13 +31,21 @@ def add_tab(environment: Environment, engines: Rows) -> None:
     def extend(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
             report = response.get_json()
-            report["extended_stats"] = [{"key": KEY, "data": [_shown(row) for row in engines()]}]
+            report["extended_stats"] = [{"key": "replay", "data": engine_rows(engines())}]
+            if production:
+                rows = route_rows(_routes(environment), production)
+                report["extended_stats"].append({"key": "production", "data": rows})
             response.set_data(page.app.json.dumps(report))
         return response
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    lag_ms, cpu = row.get("lag_ms", 0.0), row.get("cpu", 0.0)
-    late = "late: the run may be INVALID" if lag_ms > LATE_MS else ""
-    busy = "busy: give it more processes" if cpu > BUSY else ""
-    return {**row, "lag_ms": round(lag_ms, 1), "cpu": round(100 * cpu), "state": late or busy or "keeps up"}
+def _routes(environment: Environment) -> list[RouteFigures]:
+    return [
+        RouteFigures(
+            entry.name,
+            entry.num_requests,
+            entry.get_response_time_percentile(0.5),
+            entry.get_response_time_percentile(0.95),
+        )
+        for entry in list(environment.stats.entries.values())
+    ]

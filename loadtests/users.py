@@ -187,4 +187,5 @@ def as_report(tick: Tick | None) -> dict[str, Any]:
         "in_flight": tick.in_flight,
         "lag_ms": tick.loop_lag_ns / 1e6,
         "cpu": tick.cpu,
+        "lost": tick.lost,
     }

@@ -101,6 +101,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     breaker: Breaker | None = Breaker()
     profile: list[Stage] = []
     hooks: HooksFile | None = None
+    production: dict[str, tuple[float, float]] = {}
+    """Route → median and p95 of production in milliseconds, for Locust's page; 0 where unknown."""
 
 
 def write_spec(folder: Path, spec: RunSpec) -> Path:

@@ -53,6 +53,9 @@ def register(app: typer.Typer) -> None:
         warmup: Warmup = "",
         processes: Processes = 0,
         ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web page on loopback while it runs.")] = False,
+        baseline: Annotated[
+            str, typer.Option(help="With --ui: show this baseline's latencies beside each route's.")
+        ] = "",
         writes: Writes = [],  # noqa: B006
         header: Headers = [],  # noqa: B006
         timeout: Timeout = "30s",
@@ -99,6 +102,7 @@ def register(app: typer.Typer) -> None:
             warmup=warmup,
             processes=processes,
             ui=ui,
+            baseline=baseline,
             writes=writes,
             headers=header,
             timeout=timeout,

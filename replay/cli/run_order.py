@@ -16,7 +16,7 @@ from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey, survey
 from replay.cli.values import duration_s, share
-from replay.errors import ReplayError
+from replay.errors import InputError, ReplayError
 from replay.plan.store import Plan, PlanManifest, open_plan, verify
 from replay.runs import Target
 from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
@@ -52,6 +52,7 @@ class RunOptions:
     warmup: str = ""
     processes: int = 0
     ui: bool = False
+    baseline: str = ""
     via_proxy: bool = False
     writes: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
@@ -207,6 +208,7 @@ def _order(
         breaker=_breaker(options.breaker),
         profile=stages,
         hooks=_hooks(options.hooks) if options.hooks else None,
+        production=_production(options) if options.baseline else {},
     )
     name = options.output or f"{plan.folder.name.removesuffix('.plan')}-{spec.run_id}"
     folder = named(name, "runs")
@@ -255,6 +257,19 @@ def _headers(texts: list[str]) -> dict[str, str]:
             )
         headers[name] = variable
     return headers
+
+
+def _production(options: RunOptions) -> dict[str, tuple[float, float]]:
+    from analysis.description import describe
+    from analysis.samples import ArtefactError, read_run
+
+    if not options.ui:
+        raise ReplayError("--baseline: is shown on Locust's page. Add --ui; 'replay gate' compares afterwards.")
+    try:
+        routes = describe(read_run(named(options.baseline, "runs")))
+    except ArtefactError as error:
+        raise InputError(str(error)) from None
+    return {one.route: (one.latency_ms.get(0.5, 0.0), one.latency_ms.get(0.95, 0.0)) for one in routes}
 
 
 def _hooks(name: str) -> HooksFile:

@@ -36,6 +36,7 @@ from replay.errors import (
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import read_batches, sample_files
 from tests.loadtests.support import SECOND, Arrival, planned, serving, write_plan
+from tests.runs import shop, write_run
 
 OUT = "./out/"
 COMMAND = str(Path(sys.executable).parent / "replay")
@@ -215,12 +216,15 @@ def retarget(folder: Path, url: str) -> None:
 
     def shown() -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{page}/stats/requests", timeout=10) as answer:
-            [tab] = json.load(answer)["extended_stats"]
-        return tab["data"] if tab["key"] == "replay" else []
+            tabs = {tab["key"]: tab["data"] for tab in json.load(answer)["extended_stats"]}
+        return [*tabs["replay"], *tabs["production"]] if tabs["replay"] and tabs["production"] else []
 
-    [row] = wait_for(shown)  # workers report every three seconds
-    assert row["worker"] == 0
-    assert row["sent"] > 0
+    engine, route = wait_for(shown)  # workers report every three seconds
+    assert engine["worker"] == 0
+    assert engine["sent"] > 0
+    assert engine["state"][0] in "🟢🟡🔴"
+    assert route["route"] == "GET /a"
+    assert float(route["p50_production"]) > 0 < route["requests"]
     with urllib.request.urlopen(page, timeout=10) as answer:
         assert b"extended_tabs" in answer.read()
     form = urllib.parse.urlencode({"user_count": 50, "spawn_rate": 50, "host": url}).encode()
@@ -235,6 +239,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
     folders = {
         name: tmp_path_factory.mktemp(name) for name in (*kills, "command", "interrupted", "breaker", "retargeted")
     }
+    baseline = write_run(tmp_path_factory.mktemp("runs") / "b", shop(1, length_s=60, routes={"GET /a": 1.0}))
     with serving() as fine, serving(collapses) as failing, serving() as elsewhere:
         started = {}
         for name, folder in folders.items():
@@ -246,12 +251,12 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
                 "1",
                 "--breaker",
                 "50%/2s",
-                *(["--ui"] * (name == "retargeted")),
+                *(["--ui", "--baseline", str(baseline)] * (name == "retargeted")),
             ]
             started[name] = command(folder, "p", "--target", url, "-o", OUT, *options)
         try:
             for folder in folders.values():
-                wait_for(lambda folder=folder: list(folder.glob(".out.part-*/engine-0.jsonl")), 30)
+                wait_for(lambda folder=folder: list(folder.glob(".out.part-*/engine-0.jsonl")), 60)
             time.sleep(3)
             for name, part in kills.items():
                 os.kill(commands_of(folders[name], part)[0], signal.SIGKILL)
@@ -461,6 +466,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"locust": ["-lHhttp://production"]}, "apart"),
         ({"locust": ["another"]}, "one plan"),
         ({"scale": 1e4}, "--scale"),
+        ({"baseline": "production"}, "Add --ui"),
         ({"duration": "1d", "speed": 2e5}, "played"),
         ({"connections": "many"}, "--connections many"),
         ({"connections": "0"}, "--connections 0"),
