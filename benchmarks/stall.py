@@ -2,11 +2,11 @@
 
     python benchmarks/stall.py [--seconds 20] [--rate 100]
 
-The model knows nothing of the engine, only the plan and the server's own log: requests that were planned within the
-stall are answered after its end, one after the other at the pace of the server's log, any other after the median time
-of an answer. Target: percentiles of the
-response time within 1 % of the model's. Locust's FastHttpUser at the same mean rate stands beside it: its users wait
-for the stall's end and send nothing meanwhile, so the stall is no more than one slow request a user.
+The model knows the plan and the server's own log, and of the run its zero and the median time of an answer alone:
+requests that were planned within the stall are answered after its end, one after the other at the pace of its
+log, any other after the median time. Target: percentiles of the response time within 1 % of the model's. Locust's
+FastHttpUser at the same mean rate stands beside it: its users wait for the stall's end and send nothing meanwhile, so
+the stall is no more than one slow request a user.
 """
 
 from __future__ import annotations

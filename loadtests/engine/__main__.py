@@ -71,7 +71,7 @@ class Engine:
         )
         schedule_ns = spec.stop_at_ns or loops.times * loops.period_ns
         lanes = Lanes(worker, spec.workers, plan.manifest.lanes)
-        self._conductor = Conductor(spec, worker, reader.methods.names, lanes, self._ticked, self._end)
+        self._conductor = Conductor(spec, worker, lanes, self._ticked, self._end)
         self._recorder = Recorder(
             out / f"samples-{worker:03d}.arrow", worker, reader.routes.names, reader.methods.names, self._written
         )

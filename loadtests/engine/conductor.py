@@ -39,7 +39,6 @@ class Conductor:
         self,
         spec: RunSpec,
         worker: int,
-        methods: Sequence[str],
         lanes: Lanes,
         ticked: Callable[[EngineTick], None],
         ended: Callable[[str, str], None],
@@ -47,7 +46,6 @@ class Conductor:
     ) -> None:
         self._spec = spec
         self._worker = worker
-        self._methods = methods
         self._lanes = lanes
         self._ticked = ticked
         self._ended = ended

@@ -101,9 +101,7 @@ def test_response_times_over_a_stall_are_those_of_a_queue_that_knows_only_the_pl
     reader = RowReader(open_plan(plan), {HOST: 0}, frozenset())
     spec = run_spec(plan, tmp_path / "run", "http://127.0.0.1:9", mode="open")
     ends: list[str] = []
-    conductor = Conductor(
-        spec, 0, reader.methods.names, lanes, lambda _: None, lambda ended, _: ends.append(ended), clock
-    )
+    conductor = Conductor(spec, 0, lanes, lambda _: None, lambda ended, _: ends.append(ended), clock)
     feed = RecordedFeed(iter(reader), lanes, None, 0, 0, conductor.put)
     stamps = [Stamp("h", "cafe", {})]
     parts: Any = (feed, book, [target], stamps, book, Living(stamps, [], reader.methods.names, 0))
