@@ -16,9 +16,7 @@ from replay.cli import run_preflight
 from replay.cli.output import cell, progress, stdout
 from replay.cli.run_order import Order, RunOptions, prepare
 from replay.exchange import Exchange
-from replay.plan.bindings import POOL, decode
 from replay.plan.probe import Evidence, Missing, Way, missing, ways_of
-from replay.plan.store import Plan
 from replay.runspec import Probed, write_spec
 
 _WAYS: dict[Way, str] = {
@@ -46,9 +44,10 @@ def probe(
     """
     order = prepare(options)
     run_preflight.reach(order.spec.targets, order.spec.tls)
-    rows = [row for row in order.survey.probes if row not in _living(order.plan, set(order.survey.probes))]
-    progress(f"Probing: {len(rows)} requests, {len(order.survey.routes)} routes, at most ten a second.")
-    probed = _sent(order, rows)
+    progress(
+        f"Probing: {len(order.survey.probes)} requests, {len(order.survey.routes)} routes, at most ten a second."
+    )
+    probed = _sent(order)
     forecast = order.plan.manifest.forecast
     routes = order.plan.manifest.routes
     found = missing(probed, routes, forecast)
@@ -73,25 +72,10 @@ def probe(
     _print(cured, run_preflight.judge(run_preflight.check(probed), routes), has_key=has_key)
 
 
-def _sent(order: Order, rows: list[int]) -> list[Probed]:
+def _sent(order: Order) -> list[Probed]:
     with tempfile.TemporaryDirectory(prefix="replay-probe-") as folder:
         spec = msgspec.structs.replace(order.spec, out=folder)
-        return run_preflight.probe(write_spec(Path(folder), spec), rows, os.environ)
-
-
-def _living(plan: Plan, rows: set[int]) -> set[int]:
-    """Those of ``rows`` that need a live value: as recorded they would miss, whatever staging holds."""
-    found: set[int] = set()
-    for batch in plan.batches():
-        cells = batch.column("bindings")
-        if cells.null_count == len(cells):
-            continue
-        for request, text in zip(batch.column("request").to_pylist(), cells.to_pylist(), strict=True):
-            if request in rows and text:
-                bindings = decode(text)
-                if bindings.cookies is not None or any(fill.source != POOL for fill in bindings.fill):
-                    found.add(request)
-    return found
+        return run_preflight.probe(write_spec(Path(folder), spec), order.survey.probes, os.environ)
 
 
 def _print(found: Sequence[Missing], reached: float, *, has_key: bool) -> None:

@@ -84,7 +84,11 @@ def test_a_probe_names_what_staging_lacks_and_the_way_that_cures_it(
     assert [line.split()[0] for line in pooled.splitlines() if "404 for 200" in line] == ["product_id"]
     assert "Pool people: 12 user in 12 requests, 20 rows" in pooled
     assert (folder / "pooled.plan" / "plan.json").exists()
-    assert sorted(path.name for path in (folder / "pooled.plan").iterdir()) == ["plan.json", "requests.arrow"]
+    assert sorted(path.name for path in (folder / "pooled.plan").iterdir()) == [
+        "plan.json",
+        "requests.arrow",
+        "rules.toml",
+    ]
 
 
 def test_a_probe_goes_under_the_interlock(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

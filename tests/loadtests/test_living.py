@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from replay.plan.bindings import FRESH, Bindings, Cookies, Fill, Layer, Take, encode
+from replay.plan.bindings import FRESH, POOL, Bindings, Cookies, Fill, Layer, Take, encode
 from tests.loadtests.support import MS, Arrival, LedEngine, planned, played, run_spec, serving, write_plan
 
 
@@ -157,3 +157,20 @@ def test_what_needs_an_unsent_write_is_no_part_of_the_run(tmp_path: Path) -> Non
 
     assert [(sample["request"], sample["error"]) for sample in engine.samples()] == [(2, "")]
     assert engine.end().planned == 1
+
+
+def test_a_clone_takes_its_own_row_of_a_pool_and_none_where_there_is_none(tmp_path: Path) -> None:
+    wire = b"GET /users/900 HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    own = Bindings(fill=[Fill(wire.index(b"900"), 3, 0, POOL, "customers.id", values=["4711"])], until=1)
+    rows = [living(0, wire, own), planned(10, path="/about")]
+    plan = write_plan(tmp_path / "plan", rows, lanes=1)
+
+    with serving() as server:
+        engine = played(run_spec(plan, tmp_path / "run", server.url, users_at_once=1.0), lanes=3)
+
+    assert sorted(arrival.path for arrival in server.arrivals) == ["/about"] * 3 + ["/users/4711", "/users/900"]
+    assert [(row["clone"], row["error"]) for row in engine.samples() if row["request"] == 0] == [
+        (0, ""),
+        (1, ""),
+        (2, "unresolved"),
+    ]

@@ -14,10 +14,10 @@ USER = "GET /users/{int}"
 CART = "POST /cart"
 ROUTES = {PRODUCT: 100, ORDER: 30, USER: 20, CART: 10, "GET /": 50}
 FORECAST = {
-    PRODUCT: RouteForecast(0, 100, {"path/2": 100}),
-    ORDER: RouteForecast(0, 30, {"path/2": 30, "path/4": 30}),
-    USER: RouteForecast(0, 20, {"path/2": 20}),
-    CART: RouteForecast(0, 10, {"form/product_id": 10}),
+    PRODUCT: RouteForecast(0, 100, places={"path/2": 100}),
+    ORDER: RouteForecast(0, 30, places={"path/2": 30, "path/4": 30}),
+    USER: RouteForecast(0, 20, places={"path/2": 20}),
+    CART: RouteForecast(0, 10, places={"form/product_id": 10}),
     "GET /": RouteForecast(50, 0),
 }
 
@@ -47,7 +47,7 @@ def test_what_answers_well_elsewhere_is_not_blamed() -> None:
 
 def test_where_nothing_else_can_be_blamed_a_domain_is_although_it_was_found_elsewhere() -> None:
     api = "GET /api/products/{product_id}"
-    forecast = FORECAST | {api: RouteForecast(0, 5, {"path/3": 5})}
+    forecast = FORECAST | {api: RouteForecast(0, 5, places={"path/3": 5})}
 
     [one] = missing([*probed(PRODUCT, 404, 200), *probed(api, 200, 200)], {PRODUCT: 100, api: 5}, forecast)
 
