@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from analysis.compare import Comparison, RouteComparison
+from analysis.fidelity import FidelityRow, fidelity_of
 from analysis.histogram import BUCKETS, Floats, Histogram, merged, values_of
 from analysis.rows import route_rows, run_row
 from analysis.tally import COUNTED, ERRORS, Tally, per_slice
@@ -58,6 +59,8 @@ class Evidence(msgspec.Struct, frozen=True):
     routes: list[RouteRow]
     curves: list[Curve]
     timelines: list[Timeline]
+    fidelity: list[FidelityRow]
+    """How like the baseline's the candidate's traffic was."""
 
 
 def evidence(comparison: Comparison, alpha: float, gated: list[str]) -> Evidence:
@@ -76,6 +79,7 @@ def evidence(comparison: Comparison, alpha: float, gated: list[str]) -> Evidence
         routes=route_rows(comparison, alpha, set(gated)),
         curves=[curve for route in shown for curve in _curves(route)],
         timelines=[_timeline("baseline", comparison.baseline), _timeline("candidate", comparison.candidate)],
+        fidelity=fidelity_of(comparison.baseline, comparison.candidate, comparison.load.mix_distance),
     )
 
 

@@ -6,7 +6,7 @@ int64 nanoseconds from the run's start. Memory is bounded by one batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,8 @@ class Run:
         """Whether production made these samples, measured at a proxy."""
         return self.manifest.kind == "production"
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of ``COLUMNS``, at most ``BATCH_ROWS`` rows each, in no promised order.
+    def batches(self, columns: Sequence[str] = tuple(COLUMNS)) -> Iterator[pa.RecordBatch]:
+        """Record batches of ``columns``, at most ``BATCH_ROWS`` rows each, in no promised order.
 
         An Arrow stream that was cut off ends after its last whole batch.
 
@@ -107,8 +107,8 @@ class Run:
         """
         for path in sample_files(self.folder):
             try:
-                yield from _table(path) if path.suffix == ".parquet" else _stream(path)
-            except (pa.ArrowException, OSError):
+                yield from _table(path, columns) if path.suffix == ".parquet" else _stream(path, columns)
+            except (pa.ArrowException, OSError, KeyError):
                 raise ArtefactError(f"{path}: is no table of samples, or is damaged. Make the run again.") from None
 
 
@@ -170,13 +170,13 @@ def _manifest(path: Path, content: bytes) -> Manifest:
         raise ArtefactError(f"{path}: is damaged ({error}). Make the run again.") from None
 
 
-def _table(path: Path) -> Iterator[pa.RecordBatch]:
+def _table(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as table:
         _check(path, table.schema_arrow)
-        yield from table.iter_batches(BATCH_ROWS, columns=list(COLUMNS))
+        yield from table.iter_batches(BATCH_ROWS, columns=list(columns))
 
 
-def _stream(path: Path) -> Iterator[pa.RecordBatch]:
+def _stream(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
         _check(path, stream.schema)
         while True:
@@ -184,7 +184,7 @@ def _stream(path: Path) -> Iterator[pa.RecordBatch]:
                 batch = stream.read_next_batch()
             except (StopIteration, pa.ArrowException, OSError):
                 return  # its end, or the place where a crash cut it off
-            yield batch.select(list(COLUMNS))
+            yield batch.select(list(columns))
 
 
 def _check(path: Path, schema: pa.Schema) -> None:

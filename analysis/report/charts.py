@@ -32,6 +32,21 @@ _STATES = [STATE_WORDS[state] for state in (State.PASSED, State.OPEN, State.FAIL
 _STATE_COLOURS = alt.Scale(domain=_STATES, range=["#009E73", "#B8860B", "#D55E00"])
 _STATE_SHAPES = alt.Scale(domain=_STATES, range=["circle", "square", "triangle-up"])
 HEAT_ROWS = 40
+_STRIPES = 12
+_STRIPE = "rgba(87, 96, 106, 0.45)"
+HATCH: Any = {
+    "gradient": "linear",
+    "x1": 0,
+    "y1": 0,
+    "x2": 1,
+    "y2": 1,
+    "stops": [
+        {"offset": (i + edge) / _STRIPES, "color": color}
+        for i in range(_STRIPES)
+        for edge, color in ((0, "transparent"), (0.82, "transparent"), (0.82, _STRIPE), (1, _STRIPE))
+    ],
+}
+"""Stripes across a cell: the drawing code knows no patterns, but gradients with hard edges."""
 
 
 ROWS: Any = alt.NamedData("rows")
@@ -50,7 +65,7 @@ def spec_of(chart: Any, rows: Sequence[Spec]) -> Spec:
 
 
 def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
-    """Change per route and quantile; a cell whose interval holds zero is pale and marked '~'."""
+    """Change per route and quantile; a cell whose interval holds zero is pale, hatched and marked '~'."""
     rows: list[Spec] = []
     shown = [row for row in routes if row.judged and any(cell.is_enough for cell in row.quantiles)][:HEAT_ROWS]
     for row in shown:
@@ -86,12 +101,14 @@ def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
         ),
         opacity=alt.condition("datum.clear", alt.value(1), alt.value(0.35)),
     )
+    hatched = base.transform_filter("!datum.clear").mark_rect(cornerRadius=3, color=HATCH)
     labels = base.mark_text(fontSize=11).encode(
         text="label:N",
         color=alt.condition("datum.clear && abs(datum.change) > 0.3", alt.value("white"), alt.value("#1c1c1c")),
     )
     return spec_of(
-        (cells + labels).properties(width=90 * len({row["quantile"] for row in rows}), height={"step": 26}), rows
+        (cells + hatched + labels).properties(width=90 * len({row["quantile"] for row in rows}), height={"step": 26}),
+        rows,
     )
 
 
@@ -228,7 +245,7 @@ def timeline(timelines: Sequence[Timeline]) -> Spec | None:
     for place, (field, title, form, height) in enumerate(panels):
         is_last = place == len(panels) - 1
         axis = alt.Axis(title="seconds from the window's start" if is_last else None, labels=is_last)
-        charts.append(
+        panel = (
             alt.Chart()
             .mark_line(strokeWidth=1.5)
             .encode(
@@ -238,8 +255,16 @@ def timeline(timelines: Sequence[Timeline]) -> Spec | None:
                 strokeDash=_DASH,
                 tooltip=["run:N", "s:Q", alt.Tooltip(f"{field}:Q", format=",.4~g")],
             )
-            .properties(width=720, height=height)
         )
+        if place == 0:
+            wanted = alt.Chart().mark_point(size=14, filled=True, opacity=0.7)
+            panel += wanted.encode(
+                x=alt.X("s:Q", axis=axis),
+                y=alt.Y("intended:Q", title=title),
+                color=colour,
+                tooltip=["run:N", "s:Q", "intended:Q"],
+            )
+        charts.append(panel.properties(width=920, height=height))
     return spec_of(alt.vconcat(*charts, data=ROWS, spacing=6), rows)
 
 

@@ -64,6 +64,13 @@ def _bound(claim: Claim, value: float) -> str:
     return points(value) if claim.kind in _SHARES else _value(claim, value)
 
 
+def trait(value: float, unit: str) -> str:
+    """A trait of the traffic in its unit."""
+    if unit == "share":
+        return percent(value)
+    return f"{value:,.1f}/s" if unit == "rate" else f"{value:,.2f}"
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "what": what,
     "before": before,
@@ -75,6 +82,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "signed": signed,
     "ms": milliseconds,
     "quantile": quantile,
+    "trait": trait,
     "between": between,
     "points": points,
     "mark": lambda state: MARKS[state],

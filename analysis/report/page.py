@@ -77,13 +77,14 @@ def _figures(evidence: Evidence, verdict: Verdict | None) -> list[Figure]:
         Figure(
             "heat",
             "Change by route and quantile",
-            "Orange is slower, blue is faster. Pale cells marked ~ may be chance.",
+            "Orange is slower, blue is faster. Hatched cells, marked ~, may be chance.",
             charts.heat_map(evidence.routes),
         ),
         Figure(
             "time",
             "Course of both runs",
-            "Lag is the generator's own lateness; everything else is the target's doing.",
+            "Dots: requests intended; line: those made ready. Lag is the generator's own lateness; "
+            "all else is the target's doing.",
             charts.timeline(evidence.timelines),
         ),
         Figure("errors", "Failed requests by class", "", charts.error_bars(evidence)),

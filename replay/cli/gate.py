@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 HELP = """Judge a run: can the build carry production's traffic?
 
 Ends in READY (exit 0), NOT READY (1), INCONCLUSIVE (3) or INVALID (4) and writes the evidence to DIR: report.html,
-verdict.json, comparison.json, report.md for a pull request and junit.xml.
+verdict.json, comparison.json, report.md for a pull request and junit.xml. In a GitHub workflow the reasons are
+annotations of the job, too.
 
 Examples:
 
@@ -90,6 +93,7 @@ class _Runs:
 def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) -> int:
     from analysis.gate_file import GateFileError
     from analysis.rehearsal import rehearse, reports
+    from analysis.report.github import to_github
     from analysis.report.terminal import render
     from analysis.samples import ArtefactError
 
@@ -107,6 +111,8 @@ def _judge(runs: _Runs, output: Path, gate_file: Path | None, *, as_json: bool) 
         for name, content in files.items():
             write_whole(folder / name, content)
     verdict = rehearsal.verdict
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stderr.write(to_github(verdict))
     if as_json:
         typer.echo(files["verdict.json"].decode(), nl=False)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from replay.cli import main as command
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.plan.build import Settings, Source, build
 from tests.factories import capture_manifest, exchange
+
+HELP = Path(__file__).parent / "golden" / "help"
 
 
 def ended(arguments: list[str]) -> int:
@@ -140,6 +143,23 @@ def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str],
 
     examples = capsys.readouterr().out.partition("Example")[2]
     assert f"replay {' '.join(verb)}" in examples
+
+
+@pytest.mark.parametrize("verb", verbs(), ids=" ".join)
+def test_the_help_of_every_verb_is_as_it_was(
+    verb: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    golden: Callable[[Path, str], None],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.argv", ["replay"])
+
+    assert ended([*verb, "--help"]) == 0
+
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    golden(HELP / f"{'-'.join(verb)}.txt", "\n".join(lines) + "\n")
 
 
 def test_names_from_traffic_neither_steer_the_terminal_nor_are_taken_for_markup(

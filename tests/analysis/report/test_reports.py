@@ -17,6 +17,7 @@ from rich.console import Console
 
 from analysis.gate_file import Gate, Margins, Slo
 from analysis.rehearsal import Rehearsal, compare_runs, comparison_reports, rehearse, reports
+from analysis.report.github import to_github
 from analysis.report.json_ import verdict_schema
 from analysis.report.page import verdict_html
 from analysis.report.terminal import render, render_comparison
@@ -106,6 +107,23 @@ def test_the_schema_is_as_it_was_and_the_verdict_keeps_to_it(
     from jsonschema import Draft202012Validator
 
     Draft202012Validator(json.loads(schema)).validate(json.loads(files["verdict.json"]))
+
+
+def test_github_annotations_are_as_they_were(rehearsal: Rehearsal, golden: Callable[[Path, str], None]) -> None:
+    golden(GOLDEN / "github.txt", to_github(rehearsal.verdict))
+
+
+def test_no_name_can_begin_a_command_of_its_own(rehearsal: Rehearsal) -> None:
+    check = msgspec.structs.replace(rehearsal.verdict.checks[0], name="a,b::c", state="doubt", sentence=HOSTILE)
+    hostile = msgspec.structs.replace(
+        rehearsal.verdict, headline="100 %\n::set-env name=X::1", reasons=["a", HOSTILE], checks=[check]
+    )
+
+    assert to_github(hostile).splitlines() == [
+        "::error title=NOT READY::100 %25%0A::set-env name=X::1",
+        f"::error title=NOT READY::{HOSTILE[:-1]} ",
+        f"::warning title=a%2Cb%3A%3Ac::{HOSTILE[:-1]} ",
+    ]
 
 
 def test_a_verdict_read_back_is_the_verdict_written(files: dict[str, bytes], rehearsal: Rehearsal) -> None:
