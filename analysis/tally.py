@@ -76,7 +76,7 @@ class RouteTally:
     response: Histogram
     """Response times (end − intended) of requests that went well."""
     service: Histogram
-    """Service times (end − sent) of the same."""
+    """Service times (end − sent) of the same; one slice, since they are shown and never judged."""
     failed: Histogram
     """Response times of misses and errors, never mixed with the others; one slice."""
     outcomes: Histogram
@@ -133,8 +133,8 @@ def tally(run: Run, window: Window) -> Tally:
         ArtefactError: a samples file is damaged or foreign.
     """
     names = _Names()
-    response, service = SliceCounter(window.slices, BUCKETS), SliceCounter(window.slices, BUCKETS)
-    failed, lag = SliceCounter(1, BUCKETS), SliceCounter(window.slices, BUCKETS)
+    response, lag = SliceCounter(window.slices, BUCKETS), SliceCounter(window.slices, BUCKETS)
+    service, failed = SliceCounter(1, BUCKETS), SliceCounter(1, BUCKETS)
     outcomes = SliceCounter(window.slices, len(OUTCOMES))
     ready_slices = np.zeros(window.slices)
     asked: Counter[str] = Counter()
@@ -145,11 +145,12 @@ def tally(run: Run, window: Window) -> Tally:
         part = _rows(batch, names, window)
         ready_slices += np.bincount(part.ready_slice, minlength=window.slices)
         outcomes.add(part.route, part.time_slice, part.outcome)
-        well = part.outcome == OK
-        badly = (part.outcome != OK) & (part.outcome < UNRESOLVED)
-        response.add(part.route[well], part.time_slice[well], cells_of(part.response_ns[well]))
-        service.add(part.route[well], part.time_slice[well], cells_of(part.service_ns[well]))
-        failed.add(part.route[badly], np.zeros(int(badly.sum()), np.int64), cells_of(part.response_ns[badly]))
+        well = np.flatnonzero(part.outcome == OK)
+        badly = np.flatnonzero((part.outcome != OK) & (part.outcome < UNRESOLVED))
+        route = part.route[well]
+        response.add(route, part.time_slice[well], cells_of(part.response_ns[well]))
+        service.add(route, np.zeros(well.size, np.int64), cells_of(part.service_ns[well]))
+        failed.add(part.route[badly], np.zeros(badly.size, np.int64), cells_of(part.response_ns[badly]))
         lag.add(np.zeros(part.lag_ns.size, np.int64), part.lag_slice, cells_of(part.lag_ns))
     parts = zip(
         names.known,
