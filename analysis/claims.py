@@ -16,12 +16,15 @@ from analysis.gate_file import Gate
 from analysis.limits import budget_claim, slo_claim
 from analysis.reference import miss_difference
 from analysis.rows import change
-from analysis.variance import t_critical
+from analysis.uncertainty import t_critical
 from analysis.verdict import Claim, State
 from analysis.words import between, milliseconds, percent, points, quantile, signed, times
 
 MIN_SHARE = 0.01
 """Routes below this share of the baseline's requests are not gated unless the gate names them."""
+
+MAX_SHIFT = 0.5
+"""Where a shift within the run is likelier than this, nothing is proved."""
 
 
 def gated_routes(comparison: Comparison, gate: Gate) -> list[str]:
@@ -95,11 +98,20 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
             yield not_asked("latency", route.route, p, why, is_required=must)
         else:
             asked = _latency(route.route, row, gate)
-            length = row.time_constants
-            is_drifting = length < gate.min_time_constants and is_material(_half_width(row, gate), asked.margin)
-            why = f"the run is only {length:.0f} time constants of its own drift long"
-            yield held_back(asked, why, gate.alpha) if is_drifting else asked
+            why = unsteady(row, gate, asked.margin)
+            yield held_back(asked, why, gate.alpha) if why else asked
     yield _errors(route.route, route.errors["any error"], _worst_class(route), gate)
+
+
+def unsteady(row: QuantileRow, gate: Gate, margin: float) -> str:
+    """Why a run that drifts too slowly, or that shifted, proves nothing against ``margin`` (of logs); '' if it may."""
+    if not gate.min_time_constants or not is_material(_half_width(row, gate), margin):
+        return ""
+    if row.shift > MAX_SHIFT:
+        return "its level shifted or trended while it ran, so no part of the run stands for the rest"
+    if row.time_constants < gate.min_time_constants:
+        return f"the run is only {row.time_constants:.0f} time constants of its own drift long"
+    return ""
 
 
 def _is_numerous(row: QuantileRow, gate: Gate) -> bool:

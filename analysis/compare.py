@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from analysis.drift import drift_of
+from analysis.drift import drift_apart, drift_of
 from analysis.histogram import Histogram, merged
 from analysis.interval import (
     Difference,
@@ -37,7 +37,7 @@ from analysis.tally import (
     share_of,
     tally,
 )
-from analysis.variance import NU, QuantileEstimate, estimate_quantile
+from analysis.variance import NU, QuantileEstimate, estimate_quantiles
 
 ASSUMED = RunNoise(0.03)
 """Run-to-run noise while no A/A runs have measured it."""
@@ -66,6 +66,8 @@ class QuantileRow:
     """ln(candidate / baseline)."""
     time_constants: float
     """Length of the runs in time constants of their drift."""
+    shift: float
+    """How likely it is that the level shifted within a run."""
 
     @property
     def ratio(self) -> float:
@@ -254,20 +256,26 @@ def compare_quantiles(
     """
     if not a.n or not b.n:
         return {}
-    drift = drift_of([estimate_quantile(part, 0.5).influence for part in (a, b)])
     is_long = min(a.slices, b.slices) > 2 * NU
-    found: dict[float, QuantileRow] = {}
+    is_pair = is_paired and is_long and a.slices == b.slices
+    estimates = [estimate_quantiles(part, {0.5, *quantiles}) for part in (a, b)]
+    medians = [found[0.5] for found in estimates]
+    alone = drift_of([median.influence for median in medians])
+    together = drift_apart(*(median.log_influence() for median in medians)) if is_pair else alone
+    rows: dict[float, QuantileRow] = {}
     for p in quantiles:
-        of_a, of_b = estimate_quantile(a, p), estimate_quantile(b, p)
+        of_a, of_b = (found[p] for found in estimates)
         if is_long:
-            variances = drift.variance([of_a.influence, of_b.influence])
-            of_a, of_b = of_a.with_variance(variances[0]), of_b.with_variance(variances[1])
-        if is_paired and is_long and a.slices == b.slices and _is_smooth(of_a) and _is_smooth(of_b):
-            difference = paired(of_a, of_b, noise.of_difference(p), lambda series: drift.variance([series])[0])
-        else:
+            known = alone.uncertainty([of_a.influence, of_b.influence], [of_a.floor, of_b.floor])
+            of_a, of_b = of_a.known_to(known[0]), of_b.known_to(known[1])
+        drift = together if is_pair and _is_smooth(of_a) and _is_smooth(of_b) else alone
+        if drift is alone:
             difference = unpaired(of_a, of_b, noise.of_difference(p))
-        found[p] = QuantileRow(p, of_a, of_b, difference, drift.time_constants)
-    return found
+        else:
+            (apart,) = together.uncertainty([of_b.log_influence() - of_a.log_influence()])
+            difference = paired(of_a, of_b, noise.of_difference(p), apart)
+        rows[p] = QuantileRow(p, of_a, of_b, difference, drift.time_constants, drift.shift)
+    return rows
 
 
 def _is_smooth(estimate: QuantileEstimate) -> bool:

@@ -1,14 +1,17 @@
-"""How slowly a run wanders, and how much too small its variance would be if that were ignored.
+"""How slowly a run wanders or shifts, and what that leaves unknown about its quantiles.
 
 Cosine estimates of the long-run variance take the spectrum at the lowest frequencies for that at zero. A drift whose
-time constant τ is not small against the run's length T bends it exactly there, and the plain estimate is too small:
-measured false alarms of 15 to 20 % at T/τ = 10. So the first 64 cosine coefficients of both runs' medians are fitted
-(Whittle 1953) with a first-order autoregression of unknown τ plus white noise of unknown size; averaged over what the
-data leave possible, the fit says how far zero lies above the first eight coefficients, and the variance is raised by
-that. Trends, level shifts and long memory look like a very long τ and widen the interval as well.
+time constant τ is not small against the run's length T bends it exactly there, and so does a level that shifts: the
+plain estimate is too small, with 15 to 50 % false alarms. So the first 96 cosine coefficients are fitted (Whittle 1953)
+with a first-order autoregression of unknown τ, white noise of unknown size and a shift of unknown size, whose squares
+fall as 1/j². Each shape says how far zero lies above what was seen; ``Uncertainty`` mixes what the data leave possible.
 
-Nothing inside one run can tell what a run of less than about ten time constants would do next; ``time_constants``
-lets the gate hold such claims back.
+How long τ is, a route's medians say for all its quantiles; how much of a quantile's own variance is noise, its own
+coefficients say. Two runs of one schedule are fitted by the sum and by the difference of their medians, which are
+independent where the runs are alike: what the schedule does to both then shows in the sum alone.
+
+Nothing inside one run can tell what a run of less than about ten time constants would do next, or on which side of a
+shift the truth is; ``time_constants`` and ``shift`` let the gate hold such claims back.
 """
 
 from __future__ import annotations
@@ -21,90 +24,159 @@ from functools import cache
 import numpy as np
 
 from analysis.histogram import Floats
+from analysis.uncertainty import Uncertainty, mixed, t_bounds
 from analysis.variance import NU, cosine_terms
 
-TERMS = 64
-LENGTHS: Floats = np.geomspace(1.5, 400.0, 34)
+TERMS = 96
+LENGTHS: Floats = np.geomspace(1.5, 400.0, 24)
 """T/τ that are thought possible, each as likely as the next."""
 _WHITE: Floats = np.array([0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 1000.0])
 """White noise against the drift's spectrum at zero."""
-CAP = 8.0
-"""The variance is never raised by more."""
+_SHIFTS: Floats = np.array([0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0])
+"""The first coefficient of the shift against the spectrum of drift and noise at zero."""
+SHIFT_PRIOR = 0.05
+"""How likely a shift of any size is thought before a run is seen."""
+RARE_SHIFT_PRIOR = 0.02
+"""The same of the difference of two runs of one schedule, whose shifts mostly come with it."""
+_SHIFT_AT_ZERO = 2.76
+"""What a shift at a random place, between a fifth and four fifths of the run, adds to the mean's variance, against its
+first coefficient: 0.28·π²."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Shapes:
-    """Spectra of the model, and what follows from each; leading axes are T/τ and white noise."""
+    """Spectra of the model: all lengths × white noises × shifts, flat in ``inverse`` and ``log_sum``."""
 
-    shape: Floats
+    inverse: Floats
+    """Shape (shapes, terms)."""
     log_sum: Floats
-    raise_: Floats
-    """Spectrum at zero over its mean at the first ``NU`` terms, shape (lengths, whites)."""
+    at_zero: Floats
+    """Shape (shifts,); drift and noise have 1 at zero."""
 
 
 @cache
 def _shapes(terms: int) -> _Shapes:
-    frequency = np.pi * np.arange(1, terms + 1)
-    drift = 1 / (1 + (frequency[None, :] / LENGTHS[:, None]) ** 2)
-    shape = _WHITE[None, :, None] + drift[:, None, :]
-    first = shape[:, :, :NU].mean(axis=2)
-    return _Shapes(shape, np.log(shape).sum(axis=2), np.minimum((_WHITE[None, :] + 1) / first, CAP))
+    j = np.arange(1, terms + 1)
+    drift = 1 / (1 + (np.pi * j / LENGTHS[:, None]) ** 2)
+    steady = (drift[:, None, :] + _WHITE[None, :, None]) / (1 + _WHITE[None, :, None])
+    shape = (steady[:, :, None, :] + _SHIFTS[:, None] / j**2).reshape(-1, terms)
+    return _Shapes(1 / shape, np.log(shape).sum(axis=1), 1 + _SHIFT_AT_ZERO * _SHIFTS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """What two runs leave possible of T/τ: a weight for each of ``LENGTHS``, adding up to one."""
+    """What series of medians leave possible."""
 
     weights: Floats
+    """How likely each of ``LENGTHS`` is, adding up to one."""
+    time_constants: float
+    """The run's length in time constants of its drift: the median of what the series themselves leave possible."""
+    shifts: tuple[float, ...]
+    """How likely it is of each series that its level shifted."""
 
     @property
-    def time_constants(self) -> float:
-        """The run's length in time constants of its drift: the median of what is possible."""
-        return float(LENGTHS[int(np.searchsorted(np.cumsum(self.weights), 0.5))])
+    def shift(self) -> float:
+        """How likely the likeliest shift is."""
+        return max(self.shifts, default=0.0)
 
-    def variance(self, series: Sequence[Floats]) -> list[float]:
-        """The long-run variance of the sum of each series, raised for drift.
+    def uncertainty(self, series: Sequence[Floats], floors: Sequence[float] = ()) -> list[Uncertainty]:
+        """What is known of the sum of each series of one quantile.
 
         Args:
-            series: of one quantile, one a run, or the one of their paired difference; together they say how much
-                of their variance the drift makes up.
+            series: one for each that the drift was made from; drift and noise have one shape in all of them, shifts
+                are each one's own.
+            floors: variances that independent requests would have at least, one a series; () sets none.
         """
-        squares = [_squares(one) for one in series]
-        fit = _likelihood(squares)
-        given_length = fit / np.maximum(fit.sum(axis=1, keepdims=True), 1e-300)
-        weights = self.weights[:, None] * given_length
-        factor = float((weights * _shapes(squares[0].size).raise_).sum() / weights.sum())
-        return [factor * float(one[:NU].mean()) for one in squares]
+        fits = [_fit(one, shift) for one, shift in zip(series, self.shifts, strict=True)]
+        steady = sum((_log_sum(fit.log, 2) for fit in fits), np.zeros((LENGTHS.size, _WHITE.size)))
+        with np.errstate(divide="ignore"):
+            steady += (np.log(self.weights) - _log_sum(steady, 1))[:, None]
+        df = float(sum(fit.terms for fit in fits))
+        found: list[Uncertainty] = []
+        for fit, floor in zip(fits, floors or [0.0] * len(fits), strict=True):
+            if not fit.moves:
+                found.append(Uncertainty(floor, t_bounds(NU)))
+                continue
+            weights = np.exp(fit.log + (steady - _log_sum(fit.log, 2))[:, :, None])
+            found.append(mixed(np.maximum(fit.at_zero, floor).ravel(), (weights / weights.sum()).ravel(), df))
+        return found
 
 
-def drift_of(series: Sequence[Floats]) -> Drift:
-    """The drift that the medians' influences per slice show; ``series`` holds one a run, of one length or not.
+def drift_of(runs: Sequence[Floats]) -> Drift:
+    """The drift that the medians' influences per slice show, one series a run, of one length or not.
 
     Runs of fewer than 2·NU + 1 slices show nothing, and every length stays as possible as before.
     """
-    usable = [_squares(one) for one in series if one.size > 2 * NU]
+    return _drift(runs, (), SHIFT_PRIOR)
+
+
+def drift_apart(a: Floats, b: Floats) -> Drift:
+    """The drift of the difference of two runs of one schedule, given their medians' log influences per slice.
+
+    The sum says more about the length of the drift, and nothing about shifts of the difference.
+    """
+    return _drift([b - a], [b + a], RARE_SHIFT_PRIOR)
+
+
+def _drift(series: Sequence[Floats], beside: Sequence[Floats], prior: float) -> Drift:
+    flat = np.full(LENGTHS.size, 1 / LENGTHS.size)
+    usable = [one for one in series if one.size > 2 * NU]
     if not usable:
-        return Drift(np.full(LENGTHS.size, 1 / LENGTHS.size))
-    shortest = min(one.size for one in usable)
-    weights = _likelihood([one[:shortest] for one in usable]).sum(axis=1)
-    return Drift(weights / weights.sum())
+        return Drift(flat, _median_length(flat), (prior,) * len(series))
+    own = [_fit(one, prior) for one in series]
+    steady = [_log_sum(fit.log, 2) for fit in own]
+    joint = sum(steady, np.zeros_like(steady[0]))
+    common = _normal(joint)
+    shifts = [
+        1 - float((common[:, :, None] * np.exp(fit.log - each[:, :, None]))[:, :, 0].sum())
+        for fit, each in zip(own, steady, strict=True)
+    ]
+    length = _log_sum(joint, 1)
+    alone = _normal(length)
+    for one in beside:
+        length = length + _log_sum(_log_sum(_fit(one, prior).log, 2), 1)
+    return Drift(_normal(length), _median_length(alone), tuple(min(max(s, 1e-6), 1 - 1e-6) for s in shifts))
 
 
-def _squares(series: Floats) -> Floats:
-    found: Floats = cosine_terms(series, min(TERMS, (series.size - 1) // 2)) ** 2
+def _median_length(weights: Floats) -> float:
+    return float(LENGTHS[min(int(np.searchsorted(np.cumsum(weights), 0.5)), LENGTHS.size - 1)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """One series under every shape, its own scale being whatever fits best; arrays of shape (L, white, shift)."""
+
+    log: Floats
+    """Log of likelihood times prior."""
+    at_zero: Floats
+    """Variance of the series' sum."""
+    terms: int
+    moves: bool
+
+
+def _fit(series: Floats, shift: float) -> _Fit:
+    """The fit of a series whose level shifted with the chance ``shift``; one that never moves says nothing."""
+    size = (LENGTHS.size, _WHITE.size, _SHIFTS.size)
+    prior = np.log(np.r_[1 - shift, np.full(_SHIFTS.size - 1, shift / (_SHIFTS.size - 1))])
+    terms = min(TERMS, (series.size - 1) // 2)
+    squares = cosine_terms(series, terms) ** 2
+    if not squares.any():
+        return _Fit(np.broadcast_to(prior, size), np.zeros(size), terms, moves=False)
+    shapes = _shapes(terms)
+    scale = shapes.inverse @ squares / terms
+    log = -0.5 * (terms * np.log(scale) + shapes.log_sum)
+    return _Fit(log.reshape(size) + prior, scale.reshape(size) * shapes.at_zero, terms, moves=True)
+
+
+def _log_sum(logs: Floats, axis: int) -> Floats:
+    top = logs.max(axis=axis, keepdims=True)
+    found: Floats = (top + np.log(np.exp(logs - top).sum(axis=axis, keepdims=True))).squeeze(axis)
     return found
 
 
-def _likelihood(squares: Sequence[Floats]) -> Floats:
-    """Likelihood over ``LENGTHS`` × white noise, each run's own scale being whatever fits best; largest 1."""
-    total = np.zeros((LENGTHS.size, _WHITE.size))
-    for one in squares:
-        if not one.any():
-            continue
-        shapes = _shapes(one.size)
-        scale = (one[None, None, :] / shapes.shape).mean(axis=2)
-        total -= 0.5 * (one.size * np.log(scale) + shapes.log_sum)
-    return np.exp(total - total.max())
+def _normal(logs: Floats) -> Floats:
+    found: Floats = np.exp(logs - logs.max())
+    return found / found.sum()
 
 
 def is_material(half_width: float, margin: float) -> bool:

@@ -7,18 +7,16 @@ test against a margin and Holm's step-down all read the same curve and can never
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
 
 from analysis.histogram import Floats
-from analysis.variance import NU, QuantileEstimate, long_run_variance, t_critical
+from analysis.uncertainty import ALPHAS, LOG_ALPHAS, Uncertainty, t_critical
+from analysis.variance import NU, QuantileEstimate, long_run_variance
 
-ALPHAS: Floats = np.unique(np.concatenate([np.geomspace(1e-7, 0.5, 81), [0.005, 0.01, 0.025, 0.05, 0.1, 0.2]]))
-"""One-sided error rates, ascending."""
-_LOG_ALPHAS: Floats = np.log(ALPHAS)
 T80 = 0.8416  # normal quantile of the power that a detectable effect is stated for
 
 
@@ -88,7 +86,7 @@ def _read(curve: Floats, alpha: float) -> float:
     below, above = float(curve[right - 1]), float(curve[right])
     if not math.isfinite(below):
         return below
-    part = (math.log(alpha) - _LOG_ALPHAS[right - 1]) / (_LOG_ALPHAS[right] - _LOG_ALPHAS[right - 1])
+    part = (math.log(alpha) - LOG_ALPHAS[right - 1]) / (LOG_ALPHAS[right] - LOG_ALPHAS[right - 1])
     return below + float(part) * (above - below)
 
 
@@ -101,18 +99,16 @@ def _smallest(proof: Floats) -> float:
         return float(ALPHAS[0])
     below, above = proof[first - 1], proof[first]
     part = 1.0 if not np.isfinite(below) else -below / (above - below)
-    return float(np.exp(_LOG_ALPHAS[first - 1] + part * (_LOG_ALPHAS[first] - _LOG_ALPHAS[first - 1])))
+    return float(np.exp(LOG_ALPHAS[first - 1] + part * (LOG_ALPHAS[first] - LOG_ALPHAS[first - 1])))
 
 
-def unpaired(a: QuantileEstimate, b: QuantileEstimate, noise: float, nu: int = NU) -> Difference:
+def unpaired(a: QuantileEstimate, b: QuantileEstimate, noise: float) -> Difference:
     """ln q_B − ln q_A of two independent runs: MOVER over the two quantile intervals (Zou and Donner 2008).
 
     Args:
         noise: standard deviation of the run-to-run part of the difference, on the log scale.
-        nu: degrees of freedom of each run's variance; two runs bring twice as many.
     """
-    critical = t_critical(ALPHAS, 2 * nu)
-    (low_a, high_a), (low_b, high_b) = a.bounds(critical), b.bounds(critical)
+    (low_a, high_a), (low_b, high_b) = a.bounds(), b.bounds()
     estimate = b.log_value - a.log_value
     extra = (-ndtri(ALPHAS) * noise) ** 2
     lower = estimate - np.sqrt((b.log_value - low_b) ** 2 + (high_a - a.log_value) ** 2 + extra)
@@ -120,26 +116,19 @@ def unpaired(a: QuantileEstimate, b: QuantileEstimate, noise: float, nu: int = N
     return Difference(estimate, lower, upper, noise=noise)
 
 
-def paired(
-    a: QuantileEstimate,
-    b: QuantileEstimate,
-    noise: float,
-    variance_of: Callable[[Floats], float] = long_run_variance,
-    nu: int = NU,
-) -> Difference:
-    """ln q_B − ln q_A of two runs of one schedule: the long-run variance of the difference of their influences.
+def paired(a: QuantileEstimate, b: QuantileEstimate, noise: float, apart: Uncertainty) -> Difference:
+    """ln q_B − ln q_A of two runs of one schedule, by what is known of the difference of their log influences.
 
     What the schedule does to both, it does to neither's disadvantage; both estimates must have the same slices.
     """
-    variance = variance_of(b.slope() * b.influence / b.n - a.slope() * a.influence / a.n)
     estimate = b.log_value - a.log_value
-    half = np.sqrt((t_critical(ALPHAS, nu) ** 2) * variance + (-ndtri(ALPHAS) * noise) ** 2)
+    half = np.sqrt(apart.critical**2 * apart.variance + (-ndtri(ALPHAS) * noise) ** 2)
     return Difference(estimate, estimate - half, estimate + half, is_paired=True, noise=noise)
 
 
-def limit(estimate: QuantileEstimate, noise: float, nu: int = NU) -> Difference:
+def limit(estimate: QuantileEstimate, noise: float) -> Difference:
     """ln q of one run, for a limit that stands by itself."""
-    low, high = estimate.bounds(t_critical(ALPHAS, nu))
+    low, high = estimate.bounds()
     extra = (-ndtri(ALPHAS) * noise) ** 2
     value = estimate.log_value
     lower = value - np.sqrt((value - low) ** 2 + extra)

@@ -16,7 +16,8 @@ import numpy as np
 from analysis.interval import excess_variance
 from analysis.samples import ArtefactError, Run
 from analysis.tally import Tally, Window, tally
-from analysis.variance import NU, estimate_quantile, t_critical
+from analysis.uncertainty import t_critical
+from analysis.variance import NU, estimate_quantile
 
 MIN_RUNS = 3
 

@@ -14,7 +14,7 @@ from analysis.interval import Difference, share_difference
 from analysis.rows import change
 from analysis.samples import ArtefactError, Run
 from analysis.tally import MISSES, RouteTally, share_of
-from analysis.variance import t_critical
+from analysis.uncertainty import t_critical
 from analysis.verdict import CalibratedRow
 
 

@@ -4,19 +4,20 @@ Requests share sessions, machines and minutes, so a thousand of them say less th
 variance of the distribution function at the quantile is therefore taken from sums per slice of time, by the
 equal-weighted cosine estimator with ν = 8 (Müller 2007; Lazarus, Lewis, Stock and Watson 2018), whose intervals use
 Student's t with ν degrees of freedom. It is near nominal where a run is at least 30 time constants of its drift long;
-``analysis.drift`` looks after the rest.
+where two runs are compared, ``analysis.drift`` replaces it by a fit of more of the spectrum.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from analysis.histogram import FIRST, LOG_GAMMA, Floats, Histogram, values_of
+from analysis.uncertainty import Uncertainty, t_bounds
 
 NU = 8
 """Cosine terms, and so degrees of freedom."""
@@ -44,16 +45,6 @@ def long_run_variance(series: Floats, nu: int = NU) -> float:
     return float(np.mean(cosine_terms(series, nu) ** 2))
 
 
-def t_critical(alpha: Floats | float, df: float) -> Floats:
-    """Student's t quantile at 1 − alpha."""
-    return np.asarray(stdtrit(df, 1 - np.asarray(alpha)))
-
-
-def t_tail(statistic: float, df: float) -> float:
-    """Chance that Student's t exceeds ``statistic``."""
-    return float(stdtr(df, -statistic))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileFunction:
     """The log quantile function of a histogram, linear within a bucket."""
@@ -72,9 +63,10 @@ class QuantileFunction:
         found = (self._cell[at] + FIRST - 1 + part) * LOG_GAMMA
         return np.where(p >= 1, np.inf, np.where(p <= 0, -np.inf, found))
 
-    def below(self, log_value: float, cells: int) -> Floats:
-        """Which part of each cell lies at or below ``log_value``, shape (cells,)."""
-        return np.clip(log_value / LOG_GAMMA - FIRST + 1 - np.arange(cells), 0, 1)
+    def place(self, log_value: float) -> tuple[int, float]:
+        """The cell that ``log_value`` lies in, and which part of it lies at or below."""
+        at = log_value / LOG_GAMMA - FIRST + 1
+        return math.floor(at), at - math.floor(at)
 
 
 def quantile_function(histogram: Histogram) -> QuantileFunction:
@@ -97,13 +89,20 @@ class QuantileEstimate:
     """Interpolated within the bucket; what the intervals are about."""
     se: float
     """Standard error of the distribution function at the quantile."""
+    critical: Floats
+    """How many standard errors off it may be at ``ALPHAS``, shape (alphas,)."""
     influence: Floats
     """#{x ≤ q} − p·n per slice, centred, shape (slices,)."""
     quantiles: QuantileFunction
 
-    def with_variance(self, variance: float) -> QuantileEstimate:
-        """The same with another variance of the influences' sum; never less sure than independent requests allow."""
-        return replace(self, se=_se(variance, self.p, self.n))
+    def known_to(self, uncertainty: Uncertainty) -> QuantileEstimate:
+        """The same, its influences' sum known so well; never better than independent requests allow."""
+        return replace(self, se=_se(uncertainty.variance, self.p, self.n), critical=uncertainty.critical)
+
+    @property
+    def floor(self) -> float:
+        """The variance that the influences' sum would have if requests were independent."""
+        return self.p * (1 - self.p) * self.n
 
     @property
     def n_eff(self) -> float:
@@ -119,9 +118,14 @@ class QuantileEstimate:
         """Whether a finite upper bound can exist without assumptions about the tail: n_eff ≥ ln α / ln p."""
         return self.n_eff >= math.log(alpha) / math.log(self.p)
 
-    def bounds(self, critical: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper bound of the log quantile, ``critical`` standard errors off (Woodruff 1952)."""
-        return self.quantiles(self.p - critical * self.se), self.quantiles(self.p + critical * self.se)
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Lower and upper bounds of the log quantile at ``ALPHAS`` (Woodruff 1952)."""
+        off = self.critical * self.se
+        return self.quantiles(self.p - off), self.quantiles(self.p + off)
+
+    def log_influence(self) -> Floats:
+        """What each slice adds to the log quantile, shape (slices,)."""
+        return self.slope() * self.influence / self.n
 
     def slope(self) -> float:
         """d ln q / dp by finite difference, as the influence of a request on the log quantile."""
@@ -133,27 +137,54 @@ class QuantileEstimate:
 
 
 def estimate_quantile(histogram: Histogram, p: float) -> QuantileEstimate:
-    """The p-quantile of ``histogram`` with the long-run standard error of its distribution function.
+    """One quantile; see ``estimate_quantiles``."""
+    return estimate_quantiles(histogram, [p])[p]
 
-    The standard error is never below that of independent requests: where few slices hold anything, the estimator
+
+def estimate_quantiles(histogram: Histogram, quantiles: Iterable[float]) -> dict[float, QuantileEstimate]:
+    """Quantiles of ``histogram`` with the long-run standard errors of its distribution function there.
+
+    A standard error is never below that of independent requests: where few slices hold anything, the estimator
     would promise too much. ``histogram`` must have counted something.
     """
     function = quantile_function(histogram)
-    log_value = float(function(p))
-    below = histogram.by_slice(function.below(log_value, histogram.cells))
-    influence = below - p * histogram.by_slice()
-    influence -= influence.mean()
-    variance = long_run_variance(influence) if influence.size > 2 * NU else _UNKNOWN**2 * function.n**2
-    rank_cell = np.asarray(math.ceil(log_value / LOG_GAMMA - 1e-9) - FIRST)
-    return QuantileEstimate(
-        p=p,
-        n=function.n,
-        value_ns=float(values_of(np.clip(rank_cell, 0, histogram.cells - 1))),
-        log_value=log_value,
-        se=_se(variance, p, function.n),
-        influence=influence,
-        quantiles=function,
-    )
+    logs = {p: float(function(p)) for p in quantiles}
+    below, n = _below(histogram, function, list(logs.values()))
+    found: dict[float, QuantileEstimate] = {}
+    for (p, log_value), count in zip(logs.items(), below, strict=True):
+        influence = count - p * n
+        influence -= influence.mean()
+        variance = long_run_variance(influence) if influence.size > 2 * NU else _UNKNOWN**2 * function.n**2
+        rank_cell = np.asarray(math.ceil(log_value / LOG_GAMMA - 1e-9) - FIRST)
+        found[p] = QuantileEstimate(
+            p=p,
+            n=function.n,
+            value_ns=float(values_of(np.clip(rank_cell, 0, histogram.cells - 1))),
+            log_value=log_value,
+            se=_se(variance, p, function.n),
+            critical=t_bounds(NU),
+            influence=influence,
+            quantiles=function,
+        )
+    return found
+
+
+def _below(histogram: Histogram, function: QuantileFunction, logs: Sequence[float]) -> tuple[list[Floats], Floats]:
+    """How many of each slice lie at or below each log value, and how many there are; in one pass over the counts."""
+    places = [function.place(log) for log in logs]
+    marks = sorted({cell for cell, _ in places})
+    # Class 2k + 1 holds the cell of mark k, class 2k what lies between it and the mark before.
+    of_cell = np.searchsorted(marks, np.arange(histogram.cells)) * 2
+    of_cell[[mark for mark in marks if 0 <= mark < histogram.cells]] += 1
+    width = 2 * len(marks) + 1
+    keys = histogram.time_slice * width + of_cell[histogram.cell]
+    table = np.bincount(keys, weights=histogram.count, minlength=histogram.slices * width)
+    upto = np.cumsum(table.reshape(histogram.slices, width), axis=1)
+    found: list[Floats] = []
+    for cell, part in places:
+        k = 2 * marks.index(cell)
+        found.append(upto[:, k] + part * (upto[:, k + 1] - upto[:, k]))
+    return found, upto[:, -1]
 
 
 def _se(variance: float, p: float, n: float) -> float:

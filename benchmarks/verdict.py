@@ -18,14 +18,15 @@ import simulated as sim
 from numpy.typing import NDArray
 from scipy import stats
 
+from analysis.claims import unsteady
 from analysis.compare import QuantileRow, compare_quantiles
-from analysis.drift import is_material
 from analysis.gate_file import Gate
 from analysis.histogram import Histogram, histogram_of
 from analysis.interval import run_noise, unpaired
 from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.noise import RunNoise
-from analysis.variance import estimate_quantile
+from analysis.uncertainty import Uncertainty, t_bounds
+from analysis.variance import NU, QuantileEstimate, estimate_quantile, long_run_variance
 
 P = 0.95
 MARGIN = math.log(1.10)
@@ -43,8 +44,13 @@ def histogram(run: sim.Simulated, length_s: int = sim.LENGTH_S) -> Histogram:
 
 def is_held(row: QuantileRow) -> bool:
     """Whether the gate would prove nothing about this quantile."""
-    within = math.sqrt(max(0.0, row.difference.se**2 - row.difference.noise**2))
-    return row.time_constants < GATE.min_time_constants and is_material(1.6449 * within, MARGIN)
+    return bool(unsteady(row, GATE, MARGIN))
+
+
+def plain(run: Histogram) -> QuantileEstimate:
+    """The quantile with the cosine variance alone, for one of two independent runs."""
+    found = estimate_quantile(run, P)
+    return found.known_to(Uncertainty(long_run_variance(found.influence), t_bounds(2 * NU)))
 
 
 def differs(difference: object, alpha: float = 0.025) -> bool:
@@ -110,7 +116,7 @@ def false_alarms(reps: int, seed: int) -> None:
             for name, alarm in usual_alarms(runs[0].latency_s, runs[1].latency_s, rng).items():
                 hits[name].append(alarm)
             a, b = (histogram(run) for run in runs)
-            hits["plain"].append(differs(unpaired(estimate_quantile(a, P), estimate_quantile(b, P), 0.0)))
+            hits["plain"].append(differs(unpaired(plain(a), plain(b), 0.0)))
             hits["ours"].append(differs(compare_quantiles(a, b, [P], RunNoise(0.0), False)[P].difference))
             gated = compare_quantiles(a, b, [P], RunNoise(0.03), False)[P]
             held = is_held(gated)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.drift import Drift, drift_of, is_material
+from analysis.drift import Drift, drift_apart, drift_of, is_material
 from analysis.histogram import Floats
+from analysis.uncertainty import ALPHAS
 from analysis.variance import long_run_variance
 
 SLICES = 360
@@ -23,6 +24,10 @@ def wandering(seed: int, length: float, white: float = 0.5) -> Floats:
         level = phi * level + noise[t]
         series[t] = level
     return series + rng.normal(0, white, SLICES)
+
+
+def variances(pair: list[Floats]) -> list[float]:
+    return [known.variance for known in drift_of(pair).uncertainty(pair)]
 
 
 def fits(length: float, reps: int = 60) -> list[Drift]:
@@ -44,7 +49,7 @@ def test_the_variance_of_slow_drift_is_raised_towards_the_truth() -> None:
     for seed in range(80):
         pair = [wandering(2 * seed, length), wandering(2 * seed + 1, length)]
         plain.append(np.mean([long_run_variance(one) for one in pair]))
-        raised.append(np.mean(drift_of(pair).variance(pair)))
+        raised.append(np.mean(variances(pair)))
 
     assert np.mean(plain) < 0.65 * truth
     assert 0.75 * truth < np.mean(raised) < 1.5 * truth
@@ -52,27 +57,53 @@ def test_the_variance_of_slow_drift_is_raised_towards_the_truth() -> None:
 
 def test_independent_requests_pay_little() -> None:
     rng = np.random.default_rng(5)
-    factors = []
+    at = int(np.argmin(np.abs(ALPHAS - 0.05)))
+    widths = []
     for _ in range(60):
         pair = [rng.normal(size=SLICES), rng.normal(size=SLICES)]
-        factors.append(sum(drift_of(pair).variance(pair)) / sum(long_run_variance(one) for one in pair))
+        widths += [known.critical[at] * np.sqrt(known.variance) for known in drift_of(pair).uncertainty(pair)]
 
-    assert np.median(factors) < 1.4
-    assert min(factors) >= 1
+    assert 0.95 < np.median(widths) / (1.6449 * np.sqrt(SLICES)) < 1.3
 
 
-def test_a_trend_and_a_level_shift_look_like_a_very_slow_drift() -> None:
+@pytest.mark.parametrize(
+    "course", [np.linspace(-2, 2, SLICES), 2 * (np.arange(SLICES) > 200), np.sin(np.arange(SLICES) / SLICES * 6)]
+)
+def test_a_trend_a_level_shift_and_a_slow_wave_are_seen(course: Floats) -> None:
     rng = np.random.default_rng(6)
-    noise = [rng.normal(size=SLICES) for _ in range(2)]
+    found = drift_of([rng.normal(size=SLICES) + course, rng.normal(size=SLICES)])
 
-    assert drift_of([one + np.linspace(-2, 2, SLICES) for one in noise]).time_constants < 10
-    assert drift_of([one + 2 * (np.arange(SLICES) > 200) for one in noise]).time_constants < 10
+    assert found.time_constants < 10 or found.shifts[0] > 0.5
+    assert found.shifts[1] < 0.2
+
+
+def test_what_the_schedule_does_to_both_runs_is_no_shift_of_their_difference() -> None:
+    rng = np.random.default_rng(7)
+    shifted = 2 * (np.arange(SLICES) > 200)
+    a, b = (rng.normal(size=SLICES) + shifted for _ in range(2))
+
+    apart = drift_of([a, b])
+    assert apart.time_constants < 10 or apart.shift > 0.5
+    together = drift_apart(a, b)
+    assert together.shift < 0.2
+    assert together.time_constants > 10
+
+
+def test_the_interval_of_a_mean_covers_it_whatever_the_drift() -> None:
+    at = int(np.argmin(np.abs(ALPHAS - 0.05)))
+    for length in (10.0, 30.0, 100.0):
+        hits = 0
+        for seed in range(100):
+            pair = [wandering(1000 + 2 * seed, length), wandering(1001 + 2 * seed, length)]
+            known = drift_of(pair).uncertainty(pair)[0]
+            hits += abs(pair[0].sum()) <= known.critical[at] * np.sqrt(known.variance)
+        assert 83 <= hits <= 98
 
 
 def test_a_series_that_never_moves_changes_nothing() -> None:
     flat = np.zeros(SLICES)
 
-    assert drift_of([flat, flat]).variance([flat, flat]) == [0.0, 0.0]
+    assert variances([flat, flat]) == [0.0, 0.0]
 
 
 def test_short_runs_show_nothing_and_say_so() -> None:
@@ -85,7 +116,7 @@ def test_runs_of_different_length_are_fitted_together() -> None:
     found = drift_of([wandering(1, 10.0), wandering(2, 10.0)[:100]])
 
     assert found.weights.sum() == pytest.approx(1)
-    assert len(found.variance([wandering(1, 10.0), wandering(2, 10.0)[:100]])) == 2
+    assert len(found.uncertainty([wandering(1, 10.0), wandering(2, 10.0)[:100]])) == 2
 
 
 def test_a_narrow_interval_needs_no_holding_back() -> None:
