@@ -104,7 +104,7 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
 
 
 def unsteady(row: QuantileRow, gate: Gate, margin: float) -> str:
-    """Why a run that drifts too slowly, or that shifted, proves nothing against ``margin`` (of logs); '' if it may."""
+    """Why a run that drifts slowly or shifted proves nothing against ``margin`` (of logs); '' where it may."""
     if not gate.min_time_constants or not is_material(_half_width(row, gate), margin):
         return ""
     if row.shift > MAX_SHIFT:

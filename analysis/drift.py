@@ -2,9 +2,10 @@
 
 Cosine estimates of the long-run variance take the spectrum at the lowest frequencies for that at zero. A drift whose
 time constant τ is not small against the run's length T bends it exactly there, and so does a level that shifts: the
-plain estimate is too small, with 15 to 50 % false alarms. So the first 96 cosine coefficients are fitted (Whittle 1953)
-with a first-order autoregression of unknown τ, white noise of unknown size and a shift of unknown size, whose squares
-fall as 1/j². Each shape says how far zero lies above what was seen; ``Uncertainty`` mixes what the data leave possible.
+plain estimate is too small, with 15 to 50 % false alarms. So the first 96 cosine coefficients are fitted (Whittle
+1953) with a first-order autoregression of unknown τ, white noise of unknown size and a shift of unknown size, whose
+squares fall as 1/j². Each shape says how far zero lies above what was seen; ``Uncertainty`` mixes what the data leave
+possible.
 
 How long τ is, a route's medians say for all its quantiles; how much of a quantile's own variance is noise, its own
 coefficients say. Two runs of one schedule are fitted by the sum and by the difference of their medians, which are
@@ -39,8 +40,8 @@ SHIFT_PRIOR = 0.05
 RARE_SHIFT_PRIOR = 0.02
 """The same of the difference of two runs of one schedule, whose shifts mostly come with it."""
 _SHIFT_AT_ZERO = 2.76
-"""What a shift at a random place, between a fifth and four fifths of the run, adds to the mean's variance, against its
-first coefficient: 0.28·π²."""
+"""What a shift at a random place, between a fifth and four fifths of the run, adds to the mean's variance, against
+its first coefficient: 0.28·π²."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

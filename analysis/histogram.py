@@ -148,9 +148,7 @@ def _by_route(route: Integers, time_slice: Integers, cell: Integers, span: int) 
     )
 
 
-def _part(
-    found: Integers, count: Integers, slices: int, cells: int, first_slice: int, first_cell: int
-) -> _Part:
+def _part(found: Integers, count: Integers, slices: int, cells: int, first_slice: int, first_cell: int) -> _Part:
     """The counts of sorted keys (route · slices + slice − first) · cells + cell − first."""
     block = found // cells
     route = block // slices

@@ -23,7 +23,7 @@ from analysis.noise import RunNoise
 from analysis.reference import calibrated
 from analysis.rows import change, route_rows, run_row
 from analysis.tally import CONNECT
-from analysis.validity import GENERATOR_STATE, check_other, check_run
+from analysis.validity import BLINDING, check_other, check_run
 from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
 from analysis.words import listed, milliseconds, percent, points, quantile, signed
 
@@ -53,7 +53,7 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
     reached = _reached(comparison, gate)
     faults = [check.sentence for check in checks if check.state == "fault"]
     doubts = [check.sentence for check in checks if check.state == "doubt"]
-    blind = [check.sentence for check in checks if check.state == "doubt" and check.name == GENERATOR_STATE]
+    blind = [check.sentence for check in checks if check.state == "doubt" and check.name in BLINDING]
     broken = _breakdown(comparison)
     failed = sorted((c.claim for c in settled if c.claim.state is State.FAILED), key=_gravity)
     missing = [c for c in settled if c.is_required and c.claim.state in {State.OPEN, State.UNJUDGED}]

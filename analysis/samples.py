@@ -73,6 +73,7 @@ class Manifest(msgspec.Struct, frozen=True):
     workers: int = 0
     requests: int = 0
     planned: int = 0
+    load_changes: dict[int, int] = {}
     production_requests: int = 0
     left_out: dict[str, int] = {}
     lost_samples: int = 0
@@ -165,7 +166,7 @@ def _manifest(path: Path, content: bytes) -> Manifest:
             "Use the version that wrote it, or make the run again."
         )
     try:
-        return msgspec.convert(found, type=Manifest)
+        return msgspec.json.decode(content, type=Manifest)  # of JSON, since its keys may be numbers
     except msgspec.ValidationError as error:
         raise ArtefactError(f"{path}: is damaged ({error}). Make the run again.") from None
 

@@ -1,8 +1,8 @@
 """How far off a sum may be where its variance is itself uncertain: Student's t, mixed over what is possible.
 
 Given the shape of a series' spectrum, the sum is normal and its variance is known up to a scale, so that it follows
-Student's t. Where several shapes are possible, it follows the mixture of their t laws, whose tails are as heavy as the
-doubt is large: an interval widens by what is not known, and only there.
+Student's t. Where several shapes are possible, it follows the mixture of their t laws, whose tails are as heavy as
+the doubt is large: an interval widens by what is not known, and only there.
 """
 
 from __future__ import annotations

@@ -18,7 +18,10 @@ from analysis.verdict import Check
 from analysis.words import percent, times
 
 GENERATOR_STATE = "generator's state"
-"""While this is in doubt, a starved generator cannot be told from a slow target, and neither word is possible."""
+LOAD_CHANGED = "load changed"
+BLINDING = frozenset({GENERATOR_STATE, LOAD_CHANGED})
+"""While one of these is in doubt, neither word is possible: a starved generator cannot be told from a slow target,
+nor a slow target from one that was asked for more than was ordered."""
 _WHOLE = {"complete", "breaker"}
 """Endings that are not the generator's fault."""
 _ENDINGS = {
@@ -34,7 +37,7 @@ def check_run(comparison: Comparison, gate: Gate) -> list[Check]:
     run = comparison.candidate
     checks = [_ending(run), *_losses(run, gate), _lag(run, gate), _lag_growth(run, gate), _rate(run, gate)]
     checks += _ticks(run, gate)
-    checks += [_unsent(run), _mix(comparison, gate), _load(comparison, gate), _length(run, gate)]
+    checks += [_unsent(run), _mix(comparison, gate), _load(comparison, gate), _load_changed(run), _length(run, gate)]
     checks += [*check_other(comparison.baseline, "baseline", gate), *_provenance(comparison)]
     return [check for check in checks if check is not None]
 
@@ -264,6 +267,22 @@ def _load(comparison: Comparison, gate: Gate) -> Check:
         )
     state = "doubt" if is_closed or is_low else "ok"
     return Check("load", state, times(load), times(gate.min_load), sentence)
+
+
+def _load_changed(run: Tally) -> Check:
+    """Whether the number of lanes changed within the judged part, by a profile or by a person in Locust's page."""
+    first, end = run.window.start_ns // 10**9, run.window.end_ns // 10**9
+    changes = {second: lanes for second, lanes in run.run.manifest.load_changes.items() if first <= second < end}
+    if not changes:
+        return Check(LOAD_CHANGED, "ok", "no change", "no change", "The load was the ordered one throughout.")
+    at, lanes = min(changes.items())
+    count = f"{len(changes)} change{'s' if len(changes) > 1 else ''}"
+    sentence = (
+        f"The load was changed while the run was judged, first at {at} s to {lanes} lanes ({count}), by a profile or "
+        "in Locust's page, so it is not the load that was ordered. Run it again and leave the load alone, or let "
+        "--warmup cover the change."
+    )
+    return Check(LOAD_CHANGED, "doubt", count, "no change", sentence)
 
 
 def _length(run: Tally, gate: Gate) -> Check:

@@ -2,9 +2,9 @@
 
     python benchmarks/gate_speed.py [--rows 1000000 3000000 10000000] [--routes 100] [--count-only]
 
-Prints one line a size: seconds and peak memory of the whole command in a process of its own, on one core, and counting
-alone, per route and per route and slice, beside pandas ``groupby.quantile`` by the same keys on the same rows: the best
-of three each.
+Prints one line a size: seconds and peak memory of the whole command in a process of its own, on one core, and
+counting alone, per route and per route and slice, beside pandas ``groupby.quantile`` by the same keys on the same
+rows: the best of three each.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def test_the_spread_between_runs_is_told_from_each_run_s_own(tmp_path: Path) -> 
 def test_pairs_of_noisy_runs_cry_wolf_until_the_noise_is_known(tmp_path: Path) -> None:
     pairs = calibrate(repeats(tmp_path, 6, 0.08), 2.0).pairs
 
-    assert pairs.compared == 15 * 3 * 2
+    assert 0.95 * 15 * 3 * 2 <= pairs.compared <= 15 * 3 * 2  # but those worth too few independent requests
     assert pairs.alarms > 0.4 * pairs.compared
     assert pairs.alarms_calibrated <= 0.08 * pairs.compared
 

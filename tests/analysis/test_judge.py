@@ -371,3 +371,19 @@ def test_requests_in_too_few_slices_are_not_said_to_be_worth_nothing(tmp_path: P
     told = [reason for reason in short.reasons if "was not judged" in reason]
     assert told
     assert not [reason for reason in told if "worth 0" in reason]
+
+
+@pytest.mark.parametrize("slower", [{}, {"GET /search": 2.0}])
+def test_a_load_that_a_person_changed_gives_neither_word_and_says_so(
+    tmp_path: Path, slower: dict[str, float]
+) -> None:
+    found = verdict(tmp_path, shop(2, slower=slower), load_changes={120: 50, 150: 100})
+
+    assert found.verdict is Word.INCONCLUSIVE
+    assert "first at 120 s to 50 lanes (2 changes)" in found.reasons[0]
+
+
+def test_a_load_that_changed_before_the_judged_part_is_no_doubt(tmp_path: Path) -> None:
+    found = verdict(tmp_path, shop(2), load_changes={3: 50, 8: 100}, warmup_ns=20 * 10**9)
+
+    assert next(check for check in found.checks if check.name == "load changed").state == "ok"
