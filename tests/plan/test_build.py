@@ -167,6 +167,21 @@ def test_what_a_request_needs_and_what_its_answer_gives_stand_in_the_plan(tmp_pa
     assert manifest.forecast["GET /orders/{int}"].linked == 1
 
 
+def test_a_cookie_that_every_answer_sets_again_stays_live_in_parallel_requests(tmp_path: Path) -> None:
+    again, sent = [("Set-Cookie", "sid=abc; Path=/")], [("Cookie", "sid=abc")]
+    exchanges = [
+        exchange("/login", at_ms=0, took_ms=10, answer_headers=again),
+        exchange("/list", at_ms=100, took_ms=20, headers=sent, answer_headers=again),
+        exchange("/news", at_ms=110, took_ms=50, headers=sent, answer_headers=again),
+    ]
+
+    _, table = planned(tmp_path, exchanges, Settings(rules=RULES))
+
+    _, listed, news = (decode(cell) for cell in table["bindings"].to_pylist())
+    assert [each.cookies and each.cookies.of for each in (listed, news)] == [[0], [0]]
+    assert b"Cookie" not in table["wire"].to_pylist()[2]
+
+
 def test_without_rules_every_request_is_as_it_was_recorded(tmp_path: Path) -> None:
     manifest, table = planned(tmp_path, SESSION)
 

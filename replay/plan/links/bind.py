@@ -19,6 +19,7 @@ NEEDS_VALUE = "needs a value from an earlier answer"
 _MAX_SESSIONS = 100_000
 _MAX_VALUES = 20_000
 _NOT_TAKEN = -1
+_LATEST_SETS = 8
 
 
 @dataclass(slots=True)
@@ -33,12 +34,31 @@ class _Value:
     """Its number in the session, once a request carries it."""
 
 
+class _Sets:
+    """The answers that set a cookie: the first, and the latest 8, of which each request finds the one before it."""
+
+    __slots__ = ("_first", "_latest")
+
+    def __init__(self, row: int, ended: int) -> None:
+        self._first = (row, ended)
+        self._latest: list[tuple[int, int]] = []
+
+    def add(self, row: int, ended: int) -> None:
+        """The answer to the taken request ``row`` has set it again."""
+        self._latest.append((row, ended))
+        del self._latest[:-_LATEST_SETS]
+
+    def before(self, started: int) -> int | None:
+        """The request whose answer set it last before ``started``; None: the cookie was the client's own then."""
+        sets = (*reversed(self._latest), self._first)
+        return next((row for row, ended in sets if ended <= started), None)
+
+
 @dataclass(slots=True)
 class _Session:
     values: dict[tuple[Place, str], _Value] = field(default_factory=dict)
     """By the rule's place and the value."""
-    cookies: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Cookie → the taken request whose answer set it last, and when that had ended."""
+    cookies: dict[str, _Sets] = field(default_factory=dict)
     own: dict[str, int] = field(default_factory=dict)
     """Key of each value that the client made up and that is made anew."""
     keys: int = 0
@@ -146,7 +166,10 @@ class Binder:
                 kind, _, name = place.partition("/")
                 routes = self._rules.cookies.get(name)
                 if kind == "set-cookie" and routes is not None and (not routes or exchange.route in routes):
-                    session.cookies[name] = (row, ended)
+                    if name in session.cookies:
+                        session.cookies[name].add(row, ended)
+                    else:
+                        session.cookies[name] = _Sets(row, ended)
                     did_set = True
         if places:
             answer = Answer(response.headers, response.body if isinstance(response.body, str) else None)
@@ -184,8 +207,9 @@ class Binder:
         pairs = cookies_at(wire)
         own, names, rows, missing = [], [], [], False
         for name, value, _, _ in pairs:
-            row, ended = session.cookies.get(name, (_NOT_TAKEN, exchange.started + 1))
-            if ended > exchange.started:
+            sets = session.cookies.get(name)
+            row = sets.before(exchange.started) if sets is not None else None
+            if row is None:
                 own.append(f"{name}={value}")
             elif row == _NOT_TAKEN:
                 missing = True
