@@ -10,6 +10,7 @@ from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.lanes import Lanes, shift_ns
 from loadtests.engine.loops import Loops
+from replay.plan.bindings import needed
 
 LOOKAHEAD_NS = 100_000_000
 _ROWS_A_STEP = 64
@@ -107,6 +108,16 @@ class RecordedFeed:
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """A row that waits for answers of its session: the one that it depends on, and those whose values it needs."""
+
+    row: Row
+    left: int
+    """Answers that are still to come."""
+    due: int
+
+
+@dataclass(slots=True)
 class _Visit:
     """A session that a lane is playing."""
 
@@ -118,8 +129,8 @@ class _Visit:
     """Requests of this loop."""
     open: int = 0
     over: bool = False
-    waiting: dict[int, list[Row]] = field(default_factory=dict)
-    """Rows by the request whose answer they wait for."""
+    waiting: dict[int, list[_Waiting]] = field(default_factory=dict)
+    """By the request whose answer is waited for."""
 
 
 class ClosedFeed:
@@ -172,8 +183,13 @@ class ClosedFeed:
         visit = self._visits.get(call.lane.number)
         if visit is None or visit.lane is not call.lane:
             return
-        for row in visit.waiting.pop(call.row.request, ()):
-            self._play(visit, end_ns + round(row.think / self._speed), row)
+        for waiting in visit.waiting.pop(call.row.request, ()):
+            row = waiting.row
+            think_ns = round(row.think / self._speed) if row.depends_on == call.row.request else 0
+            waiting.due = max(waiting.due, end_ns + think_ns)
+            waiting.left -= 1
+            if not waiting.left:
+                self._play(visit, waiting.due, row)
         visit.open -= 1
         if not visit.open:
             self._next(visit, end_ns)
@@ -193,11 +209,13 @@ class ClosedFeed:
             visit.waiting = {}
             here = {row.request for row in rows}
             for row in rows:
-                if row.depends_on in here:
-                    visit.waiting.setdefault(row.depends_on, []).append(row)
-            for row in rows:
-                if row.depends_on not in here:
-                    self._play(visit, begin_ns + row.due - rows[0].due, row)
+                awaited = here.intersection(_awaited(row))
+                due = 0 if row.depends_on in here else begin_ns + row.due - rows[0].due
+                waiting = _Waiting(row, len(awaited), due)
+                for request in awaited:
+                    visit.waiting.setdefault(request, []).append(waiting)
+                if not awaited:
+                    self._play(visit, due, row)
         visit.over = not visit.open
 
     def _play(self, visit: _Visit, due: int, row: Row) -> None:
@@ -205,3 +223,7 @@ class ClosedFeed:
             visit.open += 1
             visit.played += 1
             self._put(due, row, visit.lane)
+
+
+def _awaited(row: Row) -> list[int]:
+    return [row.depends_on, *(needed(row.bindings) if row.bindings is not None else ())]

@@ -174,3 +174,26 @@ def test_a_clone_takes_its_own_row_of_a_pool_and_none_where_there_is_none(tmp_pa
         (1, ""),
         (2, "unresolved"),
     ]
+
+
+def test_closed_replay_waits_for_a_value_whose_request_is_not_yet_due(tmp_path: Path) -> None:
+    async def slow_start(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.15 if arrival.path == "/start" else 0)
+        await Issuer()(arrival, writer)
+
+    wire = b"GET /use/OLD HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    rows = [
+        planned(0, path="/start"),
+        planned(1, path="/beside"),
+        living(8, LOGIN, GIVES, depends_on=0, think=3 * MS),
+        living(25, wire, Bindings([filled(wire, b"OLD", 1, "path", of=2)]), depends_on=1, think=5 * MS),
+    ]
+
+    with serving(slow_start) as server:
+        plan = write_plan(tmp_path / "plan", rows, lanes=1)
+        engine = played(run_spec(plan, tmp_path / "out", server.url, mode="closed"), lanes=1)
+
+    assert [arrival.path for arrival in server.arrivals][2:] == ["/login", "/use/100"]
+    login, use = sorted(engine.samples(), key=lambda sample: sample["request"])[2:]
+    assert use["error"] == ""
+    assert use["due"] == login["end"]
