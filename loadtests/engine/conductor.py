@@ -174,7 +174,7 @@ class Conductor:
         """A call is due: send it, or have it wait for the answer that it depends on."""
         lane, row = call.lane, call.row
         if not lane.active:
-            self._living.ended(call)
+            self._living.ended(call, is_whole=False)
             return
         self.planned += 1
         self._seconds.due += 1
@@ -201,6 +201,8 @@ class Conductor:
         elif not call.wire:
             self._finish(call, 0, "refused", now, 0)
         elif call.row.bindings is not None and (error := self._living.fill(call, self._open)):
+            if error == WAITS and len(self._open) > _MAX_OPEN:
+                error = "ceiling"
             if error != WAITS:
                 self._finish(call, 0, error, self.clock(), 0)
         elif self._in_flight >= self._max_in_flight:
@@ -209,7 +211,7 @@ class Conductor:
             call.ready = self.clock()
             self._finish(call, 0, error, call.ready, 0)
         else:
-            if self._outgoing is not None:
+            if self._outgoing is not None or call.row.bindings is not None:
                 call.ready = self.clock()  # what it took is our own lateness
             self._in_flight += 1
             self._seconds.sent += 1
@@ -221,7 +223,7 @@ class Conductor:
         if not call.ready:
             call.intended = call.ready = end_ns  # stopped while it waited for another: nobody was late
         if row.bindings is not None:
-            self._living.ended(call)
+            self._living.ended(call, is_whole=not error)
         self._recorder.record(call, status, error, end_ns, bytes_in)
         self._seconds.ended(call, status, error, end_ns)
         if self._closed and not self._finishing:
@@ -253,8 +255,9 @@ class Conductor:
         self._agenda.clear()
         for pool in self._pools:
             pool.drop(lambda _: True, now)
-        while self._open:  # being connected a second time; what waits for one of them ends with it
-            self._finish(next(iter(self._open.values())), 0, "stopped", now, 0)
+        for key, call in list(self._open.items()):  # being connected; what waits for one of them ends with it
+            if key in self._open:
+                self._finish(call, 0, "stopped", now, 0)
 
     def _stopped(self, call: Call, now: int) -> None:
         if call.lane.active:

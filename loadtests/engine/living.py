@@ -105,15 +105,18 @@ class Living:
             call.kept = bytearray()
         return ""
 
-    def ended(self, call: Call) -> None:
-        """Take what the answer to ``call`` gives, if one came; to be told before those that wait for it are."""
+    def ended(self, call: Call, *, is_whole: bool) -> None:
+        """Take what the answer to ``call`` gives, if one came; to be told before those that wait for it are.
+
+        One that is not whole, since it broke off, gives what its head holds.
+        """
         state, bindings = call.living, call.row.bindings
         if state is None or bindings is None:
             return
         call.living = None
         state.open -= 1
         if call.kept:
-            self._take(call, bindings, state)
+            self._take(call, bindings, state, is_whole)
         call.kept = None
 
     def sweep(self, now: int) -> None:
@@ -187,7 +190,7 @@ class Living:
             return None  # it would be another path
         return text.encode("utf-8", "surrogateescape")
 
-    def _take(self, call: Call, bindings: Bindings, state: State) -> None:
+    def _take(self, call: Call, bindings: Bindings, state: State, is_whole: bool) -> None:
         answer = kept_answer(bytes(call.kept or b""))
         if answer is None:
             return
@@ -196,7 +199,7 @@ class Living:
             lines = [value for name, value in pairs if name == "set-cookie"]
             state.jar.take(lines, self._sites[call.row.target], _path(call.row.wire), self._now_s())
         if bindings.take:
-            places = Places(pairs, _text(pairs, answer.body) if answer.is_whole else None)
+            places = Places(pairs, _text(pairs, answer.body) if is_whole and answer.is_whole else None)
             for take in bindings.take:
                 value = places.at(take.place)
                 if value is not None and len(value) <= LONGEST_VALUE:

@@ -124,6 +124,24 @@ def test_a_request_whose_value_never_came_is_unresolved_and_not_sent(tmp_path: P
     assert [sample["status"] for sample in engine.samples()[2:]] == [0, 0]
 
 
+def test_an_answer_that_broke_off_gives_no_value(tmp_path: Path) -> None:
+    async def cut(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\ntoken-1")
+        await writer.drain()
+        writer.close()
+
+    wire = b"GET /use/OLD HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    rows = [
+        living(0, LOGIN, Bindings(take=[Take(0, "body")])),
+        living(50, wire, Bindings([filled(wire, b"OLD", 0, "path")])),
+    ]
+
+    with serving(cut) as server:
+        engine = played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "out", server.url))
+
+    assert [sample["error"] for sample in engine.samples()] == ["reset", "unresolved"]
+
+
 def test_a_live_value_that_would_be_another_header_is_not_sent(tmp_path: Path) -> None:
     engine, arrivals = run(tmp_path, Issuer(body=b'{"token": "t\\r\\nX-Other: y", "id": 5}'))
 
