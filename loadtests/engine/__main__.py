@@ -63,7 +63,11 @@ class Engine:
         out = Path(spec.out)
         self._journal = os.fdopen(create_private(journal_path(out, worker)), "wb", buffering=0)
         reader = RowReader(
-            plan, {target.host: n for n, target in enumerate(targets)}, frozenset(spec.writes), spec.speed
+            plan,
+            {target.host: n for n, target in enumerate(targets)},
+            frozenset(spec.writes),
+            spec.speed,
+            frozenset(map(str.lower, spec.headers)),
         )
         self._reader = reader
         loops = Loops(

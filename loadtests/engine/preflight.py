@@ -33,7 +33,12 @@ class Prober:
     def __init__(self, order: Admitted, loop: asyncio.AbstractEventLoop) -> None:
         spec, plan, targets, hooks = order.spec, order.plan, order.targets, order.hooks
         self._loop = loop
-        self.reader = RowReader(plan, {target.host: n for n, target in enumerate(targets)}, frozenset())
+        self.reader = RowReader(
+            plan,
+            {target.host: n for n, target in enumerate(targets)},
+            frozenset(),
+            replaced=frozenset(map(str.lower, spec.headers)),
+        )
         values = header_values(spec.headers, os.environ)
         self._stamps = [Stamp(target.authority, f"{spec.run_id}-preflight", values) for target in targets]
         methods, routes = self.reader.methods.names, self.reader.routes.names

@@ -5,7 +5,7 @@ Memory does not grow with the plan: a slice is turned into Python objects just b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import pyarrow as pa
 from loadtests.engine.calls import Row
 from loadtests.engine.requests import whole_requests
 from replay.errors import InputError
-from replay.plan.bindings import Bindings, decode, needed
+from replay.plan.bindings import Bindings, beside, decode, needed
 from replay.plan.store import REQUESTS_NAME, Plan
 from replay.safety import may_send
 
@@ -69,6 +69,8 @@ class RowReader:
     targets: Mapping[str, int]
     writes: frozenset[str]
     speed: float = 1.0
+    replaced: frozenset[str] = frozenset()
+    """Headers, in lower case, that the run gives every request itself: what stands there needs no live value."""
     routes: NameTable = field(default_factory=NameTable)
     methods: NameTable = field(default_factory=NameTable)
     _known: dict[str, tuple[pa.Array, _Numbers]] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class RowReader:
                 map(
                     Row,
                     *(values[part].tolist() for values in numbers),
-                    _bindings(column["bindings"].slice(start, SLICE_ROWS), self.speed),
+                    self._bindings(column["bindings"].slice(start, SLICE_ROWS), wires),
                     whole_requests(wires, [self.methods.names[number] for number in method[part].tolist()]),
                 )
             )
@@ -128,6 +130,16 @@ class RowReader:
             return row
         think = before.think + round((row.due - before.due) * self.speed)  # think times are not yet compressed
         return msgspec.structs.replace(row, depends_on=before.depends_on, think=think)
+
+    def _bindings(self, column: pa.Array, wires: Sequence[bytes]) -> list[Bindings | None]:
+        if column.null_count == len(column):
+            return [None] * len(column)
+        found = [None if cell is None else decode(cell) for cell in column.to_pylist()]
+        if self.replaced:
+            found = [each and beside(each, wire, self.replaced) for each, wire in zip(found, wires, strict=True)]
+        if self.speed == 1.0:
+            return found
+        return [each and msgspec.structs.replace(each, until=round(each.until / self.speed)) for each in found]
 
     def _may_send(self, methods: _Numbers, routes: _Numbers) -> _Numbers:
         allowed = np.array([may_send(name, "", ()) for name in self.methods.names], bool)[methods]
@@ -172,15 +184,6 @@ def _numbers(column: pa.Array, kind: type[np.generic]) -> _Numbers:
     # Array.to_numpy() imports pandas; the buffer is the same numbers.
     values: _Numbers = np.frombuffer(column.buffers()[1], kind)
     return values[column.offset : column.offset + len(column)]
-
-
-def _bindings(column: pa.Array, speed: float) -> list[Bindings | None]:
-    if column.null_count == len(column):
-        return [None] * len(column)
-    found = [None if cell is None else decode(cell) for cell in column.to_pylist()]
-    if speed == 1.0:
-        return found
-    return [each and msgspec.structs.replace(each, until=round(each.until / speed)) for each in found]
 
 
 def _binaries(column: pa.Array) -> list[bytes]:

@@ -117,7 +117,8 @@ def prepare(options: RunOptions) -> Order:
     routing = assign([parse_target(text) for text in options.targets], manifest.hosts)
     targets = [interlock.admit(target) for target in routing.targets]
     state = verify(plan)
-    found = survey(plan, {target.host for target in targets}, options.writes)
+    replaced = {name.lower() for name in _headers(options.headers)}
+    found = survey(plan, {target.host for target in targets}, options.writes, replaced)
     if not found.requests:
         raise ReplayError(f"{plan.folder}: nothing is left to send. See 'replay run --dry-run' for what is left out.")
     return _order(options, plan, state, interlock, targets, found)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from replay.plan.bindings import decode, needed
+from replay.plan.bindings import beside, decode, needed
 from replay.plan.store import Plan
 from replay.safety import SAFE_METHODS, may_send
 
@@ -39,8 +39,11 @@ class Survey:
         return sum(self.routes.values())
 
 
-def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Survey:
-    """Count ``plan`` for a run that sends only to ``hosts``, and only safe methods and ``writes``."""
+def survey(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str] = frozenset()) -> Survey:
+    """Count ``plan`` for a run that sends only to ``hosts``, and only safe methods and ``writes``.
+
+    The run gives every request the headers ``replaced`` (lower case) itself.
+    """
     found = Survey()
     probed: dict[str, int] = {}
     unsent: set[int] = set()
@@ -55,7 +58,7 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str]) -> Surve
         status, request = _values(columns["expected_status"], np.int32), _values(columns["request"], np.int64)
         named = [tuple(names[column][index] for column, index in enumerate(group)) for group in groups.tolist()]
         sends = np.array([host in hosts and may_send(method, route, writes) for host, method, route in named])
-        needs, starves = _living(columns["bindings"], request, sends[group_of], unsent)
+        needs, starves = _living(columns, replaced, sends[group_of], unsent)
         for number, ((host, method, route), whole) in enumerate(zip(named, counts.tolist(), strict=True)):
             starved = int(starves[group_of == number].sum()) if starves.any() else 0
             count = whole - starved
@@ -90,17 +93,23 @@ def _unlike(wires: pa.Array, rows: np.ndarray[Any, Any], wanted: int) -> list[in
     return sorted([*unlike.values(), *others][:wanted])
 
 
-def _living(column: pa.Array, request: _Numbers, sends: _Numbers, unsent: set[int]) -> tuple[_Numbers, _Numbers]:
+def _living(
+    columns: Mapping[str, pa.Array], replaced: Set[str], sends: _Numbers, unsent: set[int]
+) -> tuple[_Numbers, _Numbers]:
     """Which rows need an earlier answer, and which of those would be sent but need that of an unsent request.
 
     ``unsent`` are the living requests before these that are not sent; those of these are added.
     """
+    column, request = columns["bindings"], _values(columns["request"], np.int64)
     needs, starves = np.zeros(len(column), bool), np.zeros(len(column), bool)
     if column.null_count == len(column):
         return needs, starves
     for row, cell in enumerate(column.to_pylist()):
         if cell is not None:
-            requests = needed(decode(cell))
+            bindings = decode(cell)
+            if replaced:
+                bindings = beside(bindings, columns["wire"][row].as_py(), replaced)
+            requests = needed(bindings)
             needs[row] = bool(requests)
             starves[row] = sends[row] and not unsent.isdisjoint(requests)
             if starves[row] or not sends[row]:

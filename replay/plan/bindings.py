@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from urllib.parse import quote
 
 import msgspec
@@ -130,6 +130,20 @@ def needed(bindings: Bindings) -> list[int]:
     """The planned requests whose answers a request needs."""
     found = [request for fill in bindings.fill for request in fill.of]
     return found + bindings.cookies.of if bindings.cookies is not None else found
+
+
+def beside(bindings: Bindings, wire: bytes, headers: Set[str]) -> Bindings:
+    """The bindings of a request whose ``headers`` (lower case) the run replaces: what stands there needs no value."""
+    head_end = wire.find(b"\r\n\r\n")
+
+    def is_replaced(at: int) -> bool:
+        line = wire.rfind(b"\r\n", 0, at) + 2
+        is_header = 2 <= line <= at < head_end
+        return is_header and wire[line : wire.find(b":", line)].decode("latin-1").lower() in headers
+
+    fill = [each for each in bindings.fill if not is_replaced(each.at)]
+    cookies = None if "cookie" in headers else bindings.cookies
+    return msgspec.structs.replace(bindings, fill=fill, cookies=cookies)
 
 
 def later(bindings: Bindings, requests: int, by: int) -> Bindings:

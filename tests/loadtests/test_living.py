@@ -9,8 +9,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from replay.cli.run_survey import survey
 from replay.plan.bindings import FRESH, POOL, Bindings, Cookies, Fill, Layer, Take, encode
-from tests.loadtests.support import MS, Arrival, LedEngine, planned, played, run_spec, serving, write_plan
+from replay.plan.store import open_plan
+from tests.loadtests.support import HOST, MS, Arrival, LedEngine, planned, played, run_spec, serving, write_plan
 
 
 def living(due_ms: float, wire: bytes, bindings: Bindings, **changes: Any) -> dict[str, Any]:
@@ -175,6 +179,24 @@ def test_what_needs_an_unsent_write_is_no_part_of_the_run(tmp_path: Path) -> Non
 
     assert [(sample["request"], sample["error"]) for sample in engine.samples()] == [(2, "")]
     assert engine.end().planned == 1
+
+
+def test_a_header_of_the_run_needs_no_value_of_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "Bearer ours")
+    post = LOGIN.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
+    wire = b"GET /orders HTTP/1.1\r\nAuthorization: Bearer OLD\r\nAccept: */*\r\n\r\n"
+    rows = [living(10, post, GIVES), living(50, wire, Bindings([filled(wire, b"OLD", 0, "raw")]))]
+    plan = write_plan(tmp_path / "plan", rows)
+    headers = {"Authorization": "SHOP_TOKEN"}
+
+    with serving() as server:
+        engine = played(run_spec(plan, tmp_path / "out", server.url, headers=headers))
+
+    assert [arrival.header("authorization") for arrival in server.arrivals] == ["Bearer ours"]
+    assert engine.end().planned == 1
+    assert survey(open_plan(plan), {HOST}, []).requests == 0
+    found = survey(open_plan(plan), {HOST}, [], {"authorization"})
+    assert (found.requests, found.left_out) == (1, {"a write without --writes": 1})
 
 
 def test_a_clone_takes_its_own_row_of_a_pool_and_none_where_there_is_none(tmp_path: Path) -> None:
