@@ -17,6 +17,7 @@ import msgspec
 from replay.sanitize.mapping import Map
 from replay.sanitize.policy import Domain, Policy
 from replay.sanitize.veto import vetoed
+from replay.sanitize.walkers.json_text import Real
 
 type TextMap = Callable[[str], str]
 
@@ -103,7 +104,7 @@ class Cells:
 
     def member(self, name: str, value: Any) -> Any:
         """The image of a JSON value that stands under a name; the rules of the policy speak inside it too."""
-        if isinstance(value, str):
+        if isinstance(value, str) and not isinstance(value, Real):
             return self.text(name)(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return self._integer(name, value)

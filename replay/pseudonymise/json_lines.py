@@ -9,6 +9,10 @@ import msgspec
 from replay.pseudonymise.columns import check_names
 from replay.pseudonymise.mapped import Column, Mapped
 from replay.pseudonymise.reading import Lines
+from replay.sanitize.walkers.json_text import Real
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+"""For the gate, which reads a number with a fraction as well between quotes."""
 
 
 def convert(lines: Lines, sink: BinaryIO, mapped: Mapped) -> None:
@@ -45,7 +49,7 @@ def convert(lines: Lines, sink: BinaryIO, mapped: Mapped) -> None:
             if column.choice.treatment != "constant":
                 raw.append(_text(value))
                 compared.append(_text(image))
-            if isinstance(value, (str, int)) and not isinstance(value, bool):
+            if isinstance(value, (str, int)) and not isinstance(value, (bool, Real)):
                 column.see(str(value), str(image))
         mapped.rows += 1
         mapped.compare(raw, compared)
@@ -58,16 +62,19 @@ def _image(mapped: Mapped, column: Column, value: Any) -> Any:
     match column.choice.treatment:
         case "constant":
             return column.choice.value
+        case "keep" if isinstance(value, Real):
+            is_kept = mapped.cells.kept_text(column.name)(str(value)) == value
+            return msgspec.Raw(value.encode()) if is_kept else mapped.cells.member(column.name, value)
         case "keep" if isinstance(value, str):
             return mapped.cells.kept_text(column.name)(value)
         case "keep" if isinstance(value, int):
             return int(mapped.cells.kept_text(column.name)(str(value)))
         case "keep":
             raise mapped.damaged(
-                f"column '{column.name}' holds no text and no integer: keep its members in the policy"
+                f"column '{column.name}' holds no text and no number: keep its members in the policy"
             )
     return mapped.cells.member(column.choice.value, value)
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) else _encode(value).decode()

@@ -201,6 +201,19 @@ def test_json_inside_is_walked_and_names_of_columns_stay(tmp_path: Path) -> None
     assert found["profile"] == {"email": one("alice@birdsong-mill.org"), "active": True}
 
 
+def test_numbers_with_a_fraction_stay_numbers_in_json_lines(tmp_path: Path) -> None:
+    line = '{"price":13.75,"lat":51.5074,"rate":2.5,"home":51.5074,"inside":{"price":13.75,"list":[1.25e3]}}'
+
+    content, done = mapped(line, "t.jsonl", folder=tmp_path, choices=["rate=keep", "home=keep"])
+    found = json.loads(content)
+
+    assert [type(found[name]) for name in ("price", "lat", "rate", "home")] == [float] * 4
+    assert found["price"] == found["inside"]["price"] != 13.75
+    assert type(found["inside"]["list"][0]) is float
+    assert (found["rate"], done.counts["veto"]) == (2.5, 1)
+    assert found["home"] != 51.5074  # it looks like a place on the map
+
+
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     when = datetime(2026, 9, 21, 14, 13, 21, tzinfo=UTC)
     table = pa.table(
@@ -259,7 +272,7 @@ def test_a_type_without_a_map_is_refused_by_its_column(tmp_path: Path) -> None:
 
 
 def test_an_object_is_not_kept_whole(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="column 'who' holds no text and no integer"):
+    with pytest.raises(InputError, match="column 'who' holds no text and no number"):
         mapped('{"who": {"name": "alice"}}', "t.jsonl", folder=tmp_path, choices=["who=keep"])
 
 

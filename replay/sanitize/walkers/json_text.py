@@ -19,7 +19,7 @@ _TIMES_BYTES = 2 << 20
 _REAL = re.compile(r"(-?)([0-9]+)(?:(\.)([0-9]+))?([eE][+-]?[0-9]{1,3})?")
 
 
-class _Real(str):
+class Real(str):
     """A number with a fraction or an exponent, as it was spelled."""
 
     __slots__ = ()
@@ -30,7 +30,7 @@ class JsonText:
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._decode = msgspec.json.Decoder(float_hook=_Real).decode
+        self._decode = msgspec.json.Decoder(float_hook=Real).decode
         self._numbers = Recent[int, int](self._mapped, _NUMBERS_BYTES)
         self._times = Recent[int, int](self._moved, _TIMES_BYTES)
 
@@ -116,7 +116,7 @@ class JsonText:
         else:
             image = self._real(node, member)
         self._walk.note_mapped("json", member.clean, node, image)
-        return msgspec.Raw(image.encode()) if kind is _Real else image  # type: ignore[union-attr]
+        return msgspec.Raw(image.encode()) if kind is Real else image  # type: ignore[union-attr]
 
     def _object(self, node: dict[str, Any], scope: Scope) -> dict[str, Any]:
         """The members of an object; the few lines that nine leaves of ten go through."""
