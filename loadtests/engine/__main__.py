@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from loadtests.engine.control import (
 )
 from loadtests.engine.counts import RouteCounts, count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
+from loadtests.engine.guarded_loop import event_loop
 from loadtests.engine.hooked import Hooked
 from loadtests.engine.index import SessionIndex
 from loadtests.engine.jar import site
@@ -244,8 +246,6 @@ def _say_why(spec: RunSpec, worker: int, error: ReplayError) -> None:
 
 def main() -> int:
     """Run one engine and return its exit code."""
-    import uvloop
-
     sys.setswitchinterval(_SWITCH_S)
     try:
         spec, worker = read_spec(Path(sys.argv[1])), int(sys.argv[2])
@@ -254,7 +254,8 @@ def main() -> int:
         except ReplayError as error:
             _say_why(spec, worker, error)
             raise
-        return uvloop.run(_run(order, worker))
+        with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
+            return runner.run(_run(order, worker))
     except ReplayError as error:
         sys.stderr.write(f"engine: {error}\n")
         return error.exit_code

@@ -32,6 +32,7 @@ class Admitted:
     targets: list[TargetURL]
     """As ``spec.targets``, whose addresses are pinned."""
     hooks: HooksFunctions | None
+    interlock: Interlock
 
     def ways(self) -> list[Way]:
         """By number of the target, where its connections lead."""
@@ -57,4 +58,4 @@ def admitted(spec: RunSpec, worker: int) -> Admitted:
         raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
     interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
     targets = [interlock.confirm(target) for target in spec.targets]
-    return Admitted(spec, plan, targets, begun(spec, interlock, targets, worker))
+    return Admitted(spec, plan, targets, begun(spec, interlock, targets, worker), interlock)

@@ -47,9 +47,10 @@ class Hooked:
         except Exception as error:  # noqa: BLE001 - somebody's code
             self._failed(error)
             return "hook"
-        if request.method not in SAFE_METHODS and request.target.partition("?")[0] != path:
+        method = self.methods[call.row.method]
+        if method not in SAFE_METHODS and request.target.partition("?")[0] != path:
             return "refused"
-        call.wire = self.stamps[call.row.target].sealed(planned, request.method, call.trace)
+        call.wire = self.stamps[call.row.target].sealed(planned, method, call.trace)
         return "" if call.wire else "refused"
 
     def answered(self, call: Call, answer: Answer) -> None:

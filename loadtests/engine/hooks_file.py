@@ -22,6 +22,7 @@ from replay.safety import Interlock, TargetURL
 from replay.tls import tls_context
 
 _FUNCTIONS = ("start", "before", "after")
+_OURS = frozenset({"host", MARK_HEADER.lower()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,10 @@ class Guard:
                     )
                 url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
                 self.interlock.confirm(Target("", url, host))
+            case (_, 0, *_) | str() | bytes() | None:
+                return  # nowhere, a socket in the file system, or one that is connected already
             case _:
-                return  # a socket in the file system, or one that is connected already
+                raise RefusedError("a hooks file connects to addresses that are written as a text and a number.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,8 @@ class Fetcher:
             connection.connect()
             if url.scheme == "https":
                 connection.sock = self.tls.wrap_socket(connection.sock, server_hostname=url.name)
-            sent = {**headers, "Host": url.authority, MARK_HEADER: self.mark}
+            kept = {name: value for name, value in headers.items() if name.lower() not in _OURS}
+            sent = {**kept, "Host": url.authority, MARK_HEADER: self.mark}
             connection.request(method, target, body or None, sent)
             answer = connection.getresponse()
             pairs = tuple((name.lower(), value) for name, value in answer.getheaders())

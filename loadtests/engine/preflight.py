@@ -10,12 +10,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from loadtests.engine.admission import Admitted, admitted
 from loadtests.engine.calls import Call, Lane, Row
+from loadtests.engine.guarded_loop import event_loop
 from loadtests.engine.hooked import Hooked
 from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.requests import Stamp, header_values
@@ -113,11 +115,11 @@ async def _run(order: Admitted, probes: Probes) -> None:
 
 def main() -> int:
     """Run the preflight and return its exit code."""
-    import uvloop
-
     try:
         probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
-        uvloop.run(_run(admitted(read_spec(Path(sys.argv[1])), worker=0), probes))
+        order = admitted(read_spec(Path(sys.argv[1])), worker=0)
+        with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
+            runner.run(_run(order, probes))
     except ReplayError as error:
         sys.stderr.write(f"preflight: {error}\n")
         return error.exit_code

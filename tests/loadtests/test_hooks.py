@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from loadtests.engine.calls import Call, Lane, Row
@@ -121,6 +122,44 @@ def test_a_hooks_file_reaches_no_place_of_production(tmp_path: Path) -> None:
     assert "origin" in engine.end().reason
 
 
+def test_connections_of_the_event_loop_do_not_reach_production_either(tmp_path: Path) -> None:
+    source = (
+        "import asyncio\n"
+        "async def look(port):\n"
+        "    await asyncio.open_connection('127.0.0.1', port)\n"
+        "tasks = []\n"
+        "def before(request):\n"
+        "    tasks.append(asyncio.get_running_loop().create_task(look(int(request.target.partition('=')[2]))))\n"
+        "def after(request, response):\n"
+        "    raise tasks[0].exception() or KeyError\n"
+    )
+    with serving() as production, serving() as server:
+        plan = write_plan(tmp_path / "plan", [planned(0, path=f"/a?port={production.port}")])
+        origin = Origin(host="127.0.0.1", port=production.port, addresses=["127.0.0.1"])
+        spec = run_spec(plan, tmp_path / "run", server.url, hooks=hooks_file(tmp_path, source), origins=[origin])
+        engine = played(spec)
+
+    assert [sample["status"] for sample in engine.samples()] == [200]
+    assert engine.end().hook_failures == {"hooks.py:3 RefusedError": 1}
+    assert (production.connections, server.connections) == (0, 1)
+
+
+def test_what_a_hooks_file_fetches_says_one_host_whatever_it_names(tmp_path: Path) -> None:
+    source = (
+        "def start(run):\n"
+        "    ours = {'host': 'production.example', 'x-dress-rehearsal': 'other-1'}\n"
+        "    run.fetch('GET', '/token', headers={**ours, 'X-A': '1'})\n"
+    )
+    plan = write_plan(tmp_path / "plan", [planned(0)])
+    with serving() as server:
+        played(run_spec(plan, tmp_path / "run", server.url, hooks=hooks_file(tmp_path, source)))
+        [fetched] = [arrival for arrival in server.arrivals if arrival.path == "/token"]
+
+    assert "production" not in fetched.head
+    assert fetched.header("X-A") == "1"
+    assert fetched.header("X-Dress-Rehearsal") == "0123456789ab-hook"
+
+
 def test_an_engine_whose_hooks_cannot_begin_says_why_in_one_line(tmp_path: Path) -> None:
     plan = write_plan(tmp_path / "plan", [planned(0)])
     source = "def start(run):\n    raise ValueError('secret-canary')\n"
@@ -178,6 +217,7 @@ def head(name: str, value: str) -> Callable[[Request], None]:
         pytest.param(assign(target="/a HTTP/1.1\r\nHost: production.example\r\nX:"), "refused", id="a second Host"),
         pytest.param(assign(target="/a HTTP/1.1\r\n\r\nGET /b"), "refused", id="a second request"),
         pytest.param(assign(method="POST"), "hook", id="another method"),
+        pytest.param(assign(_method="POST"), "refused", id="another method behind its back"),
         pytest.param(assign(host="production.example"), "hook", id="another host"),
         pytest.param(head("X-Original-URL", "/admin"), "refused", id="a header that overrides the path"),
         pytest.param(head("X-HTTP-Method-Override", "DELETE"), "refused", id="one that overrides the method"),
@@ -266,10 +306,15 @@ def test_a_file_that_was_changed_or_is_gone_is_not_loaded(tmp_path: Path) -> Non
         (("203.0.113.7", 443), True),
         (("::ffff:203.0.113.7", 443, 0, 0), True),
         (("production.example", 443), True),
+        ((b"203.0.113.7", 443), True),
+        ((bytearray(b"203.0.113.7"), 443), True),
+        (("203.0.113.7", np.int64(443)), True),
         (("198.51.100.1", 80), True),
         (("192.0.2.1", 443), False),
         (("127.0.0.1", 9000), False),
         ("/run/socket", False),
+        (b"\0abstract", False),
+        (("192.0.2.1", 0), False),
         (None, False),
     ],
 )
