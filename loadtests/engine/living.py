@@ -182,13 +182,17 @@ class Living:
         value = state.values.get(fill.key) if fill.source == LINK else None
         if value is None:
             return None
-        text = written(value, fill.layers)
+        try:
+            text = written(value, fill.layers)
+            content = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return None  # half of a character
         outer = fill.layers[-1].encoding if fill.layers else "raw"
         if outer in {"raw", "cookie"} and any(ord(c) < 32 or ord(c) == 127 for c in text):
             return None  # a line's end in a header would be another header
         if outer == "path" and text in {"", ".", ".."}:
             return None  # it would be another path
-        return text.encode("utf-8", "surrogateescape")
+        return content
 
     def _take(self, call: Call, bindings: Bindings, state: State, is_whole: bool) -> None:
         answer = kept_answer(bytes(call.kept or b""))

@@ -15,11 +15,13 @@ import msgspec
 
 from replay.plan.bindings import ENCODINGS
 
-_PAIR = re.compile(rb"([^&=]*)=([^&]*)")
+# What is no pair, or a string without an end, is passed over as a whole: looked at from each of its characters it
+# would take a time that grows with its square.
+_PAIR = re.compile(rb"([^&=]*+)(?:=([^&]*+))?+&?")
 _SEGMENT = re.compile(rb"[^/]*")
-_COOKIE = re.compile(rb"[ \t]*([^;=]*)=([^;]*)")
+_COOKIE = re.compile(rb"[ \t]*+([^;=]*+)(?:=([^;]*+))?+;?")
 _HEADER = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?[0-9][0-9.eE+-]*+|true|false|null|[{}\[\],:]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|-?[0-9][0-9.eE+-]*+|true|false|null|[{}\[\],:]', re.DOTALL)
 _NESTED_AT_MOST = 256
 _CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]+)")
 _NO_LINE_END = {10: None, 13: None, 0: None}
@@ -116,6 +118,8 @@ def _segments(wire: bytes, start: int, end: int) -> Iterator[Span]:
 
 def _pairs(where: str, wire: bytes, start: int, end: int) -> Iterator[Span]:
     for found in _PAIR.finditer(wire, start, end):
+        if found[2] is None:
+            continue
         name = unquote_plus(_text(found[1]))
         yield Span(f"{where}/{name}", found.start(2), len(found[2]), "query", unquote_plus(_text(found[2])))
 
@@ -123,6 +127,8 @@ def _pairs(where: str, wire: bytes, start: int, end: int) -> Iterator[Span]:
 def _cookies(wire: bytes, start: int, end: int) -> Iterator[Span]:
     for found in _COOKIE.finditer(wire, start, end):
         raw = found[2]
+        if raw is None:
+            continue
         # Percent signs are a habit of cookies, not their syntax (RFC 6265 §4.1.1): they are kept up where they stand.
         is_escaped = b"%" in raw
         text = unquote(_text(raw)) if is_escaped else _text(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,3 +105,23 @@ def test_no_value_breaks_out_of_a_header() -> None:
 
     assert b"X-Tenant: southX-Evil: 1\r\n" in made
     assert is_one_request(made, "GET")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("application/x-www-form-urlencoded", b"a" * (1 << 19)), ("application/json", b'["' + b'\\"' * (1 << 18))],
+)
+def test_a_body_that_breaks_off_is_read_in_a_time_that_grows_with_it(kind: str, body: bytes) -> None:
+    head = f"POST /a HTTP/1.1\r\nContent-Type: {kind}\r\n\r\n".encode()
+
+    assert [span.place for span in spans(head + body)] == ["path/1", "header/content-type"]
+
+
+def test_what_is_no_pair_is_passed_over() -> None:
+    wire = b"GET /a?flag&b=1&&c= HTTP/1.1\r\nCookie: flag; sid=x; y\r\n\r\n"
+
+    assert [(span.place, span.text) for span in spans(wire)][1:] == [
+        ("query/b", "1"),
+        ("query/c", ""),
+        ("cookie/sid", "x"),
+    ]

@@ -33,11 +33,11 @@ _SKIPPED = word_set(
 )
 _SKIPPED_PARTS = ("access-control-", "cf-", "ratelimit", "request-id", "trace", "x-amz")
 _TAG = re.compile(
-    r"<(input|button|option|textarea|meta|a|form|link|area|iframe|script)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*+)>"
-    r"|<[a-z][a-z0-9-]*\s(?=[^>]*\bdata-)((?:[^>\"']|\"[^\"]*\"|'[^']*')*+)>",
+    r"<(input|button|option|textarea|meta|a|form|link|area|iframe|script)\b((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>"
+    r"|<[a-z][a-z0-9-]*\s(?=[^<>]*\bdata-)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>",
     re.IGNORECASE,
 )
-_ATTRIBUTE = re.compile(r"([^\s=\"'<>/]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+_ATTRIBUTE = re.compile(r"(?<![^\s\"'/])([^\s=\"'<>/]++)\s*+=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _URL_ATTRIBUTES = ("href", "action", "src", "formaction")
 _TEMPLATE = re.compile(r"html/link\[([^\]]*)\](?:#(\d+))?")
 

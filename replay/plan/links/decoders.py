@@ -23,9 +23,9 @@ LONGEST = 1 << 18
 """Longer texts are values as a whole: nobody looks inside."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{12,}={0,2}|[A-Za-z0-9_-]{12,}={0,2}")
 _JWT = re.compile(r"[A-Za-z0-9_-]{8,}\.([A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]*")
-_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s/?#]*[^\s]*|/[^\s]*|\?[^\s]+", re.IGNORECASE)
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//\S*+|/[^\s]*|\?[^\s]+", re.IGNORECASE)
 _PAIRS = re.compile(r"[A-Za-z0-9_.%\[\]-]+=[^&\s]*(?:&[A-Za-z0-9_.%\[\]-]+=[^&\s]*)*")
-_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*+)("?)')
 _GRAPHQL = re.compile(r"\s*(?:query|mutation|subscription|\{)[\s\w(${]")
 _LINK = re.compile(r"<([^<>\s]+)>\s*;[^,<]*?rel=\"?([A-Za-z0-9_.-]+)")
 _WORD = re.compile(r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{12,}(?![A-Za-z0-9_-])")
@@ -136,7 +136,8 @@ def pairs(text: str) -> Iterator[tuple[str, str, int, int]]:
 
 
 def _quoted_strings(text: str) -> Iterator[Inner]:
-    for number, found in enumerate(_QUOTED.finditer(text)):
+    closed = (found for found in _QUOTED.finditer(text) if found[2])
+    for number, found in enumerate(closed):
         layer = Layer("json", text[: found.start(1)], text[found.end(1) :])
         yield Inner(f"quoted/{number}", found[1], layer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replay.plan.links.answered import Answer, issued
+from replay.plan.links.decoders import inside
 from replay.plan.links.places import general, is_answer_place
 from replay.sanitize.policy import load_policy
 from tests.services.recorded import SERVICES, recorded, sanitised
@@ -61,3 +62,23 @@ def test_cookies_and_headers_are_found_whatever_their_case() -> None:
     assert answer.at("header/location|url/path/2") == "7"
     assert answer.at("header/location|url/query/code") == "x"
     assert answer.at("header/location|url/fragment/state") == "y"
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<a '", "<div ", "<x data-", "<a x=", "x"])
+def test_a_page_of_tags_without_an_end_is_read_in_a_time_that_grows_with_it(piece: str) -> None:
+    page = "<a " + piece * (1 << 16)  # by its square: minutes
+
+    assert Answer([("Content-Type", "text/html")], page).at("html/meta/token") is None
+
+
+def test_a_tag_keeps_its_attributes_whatever_their_values_hold() -> None:
+    page = """<a title='1 < 2 > "0"' href="/users/1"><b class=x data-id="7"data-key=k9>"""
+
+    found = dict(Answer([("Content-Type", "text/html")], page).roots())
+
+    assert (found["html/data/id"], found["html/data/key"], found["html/link[/users/*]"]) == ("7", "k9", "/users/1")
+
+
+@pytest.mark.parametrize("text", ["//" + "a" * (1 << 17) + " b", 'a"' + '\\"' * (1 << 17)])
+def test_a_long_text_is_looked_into_in_a_time_that_grows_with_it(text: str) -> None:
+    assert all(inner.value for inner in inside(text))
