@@ -16,6 +16,7 @@ from analysis.gate_file import Gate
 from analysis.limits import budget_claim, slo_claim
 from analysis.reference import miss_difference
 from analysis.rows import change
+from analysis.tally import UNRESOLVED
 from analysis.uncertainty import t_critical
 from analysis.verdict import Claim, State
 from analysis.words import between, milliseconds, percent, points, quantile, signed, times
@@ -76,12 +77,16 @@ def unjudged(comparison: Comparison, gate: Gate, route: str) -> str:
         return "the baseline has no such request in the judged part"
     if route not in comparison.routes:
         return "it was not replayed"
-    share = comparison.candidate.routes[route].miss_share
     if route not in comparison.judged:
-        return (
-            f"{percent(share)} of its answers were of another status class than recorded "
-            f"(at most {percent(gate.max_miss)})"
-        )
+        counted = comparison.candidate.routes[route]
+        unresolved = counted.count(UNRESOLVED) / counted.n if counted.n else 0.0
+        what = "of its answers were of another status class than recorded"
+        if unresolved:
+            what = (
+                "of its requests were answered with another status class than recorded, or not sent for want of a "
+                f"value of an earlier answer ({percent(unresolved)})"
+            )
+        return f"{percent(counted.miss_share)} {what} (at most {percent(gate.max_miss)})"
     return ""
 
 

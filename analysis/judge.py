@@ -22,7 +22,7 @@ from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.noise import RunNoise
 from analysis.reference import calibrated
 from analysis.rows import change, route_rows, run_row
-from analysis.tally import CONNECT
+from analysis.tally import CONNECT, MISS, UNRESOLVED, RouteTally
 from analysis.validity import BLINDING, check_other, check_run
 from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
 from analysis.words import listed, milliseconds, percent, points, quantile, signed
@@ -132,6 +132,10 @@ def _breakdown(comparison: Comparison) -> list[str]:
     return found
 
 
+def _is_starved(route: RouteTally) -> bool:
+    return route.count(UNRESOLVED) > route.count(MISS)
+
+
 def _reached(comparison: Comparison, gate: Gate) -> Check:
     share = comparison.judged_share
     is_low = share < gate.min_judged_share
@@ -139,7 +143,10 @@ def _reached(comparison: Comparison, gate: Gate) -> Check:
     absent = sorted(name for name in why if name not in comparison.routes)
     missed = sorted(name for name in why if name in comparison.routes)
     parts = [f"not replayed: {listed(absent)}"] if absent else []
+    unsent = [name for name in missed if _is_starved(comparison.candidate.routes[name])]
+    missed = [name for name in missed if name not in unsent]
     parts += [f"answered otherwise than recorded: {listed(missed)}"] if missed else []
+    parts += [f"not sent, for want of values of earlier answers: {listed(unsent)}"] if unsent else []
     detail = f" ({'; '.join(parts)})" if parts else ""
     return Check(
         "judged share",

@@ -220,6 +220,19 @@ def test_misses_are_named_as_such(tmp_path: Path) -> None:
     assert any("judged share from 50 % instead of 80 %" in sentence for sentence in found.assumptions)
 
 
+def test_requests_without_their_values_are_no_answers_of_another_class(tmp_path: Path) -> None:
+    candidate = shop(2)
+    is_search = np.array(candidate.route) == "GET /search"
+    candidate.status = np.where(is_search, 0, 200)
+    candidate.error = np.where(is_search, "unresolved", "").tolist()
+
+    found = verdict(tmp_path, candidate)
+
+    assert found.verdict is Word.INVALID
+    assert "not sent, for want of values of earlier answers: GET /search" in found.reasons[0]
+    assert "or not sent for want of a value of an earlier answer (100 %)" in found.unreached["GET /search"]
+
+
 def test_a_gated_route_that_cannot_be_judged_is_never_ready(tmp_path: Path) -> None:
     candidate = shop(2)
     candidate.status = np.where(np.array(candidate.route) == "GET /search", 404, 200)
