@@ -7,7 +7,9 @@ where every word in it is of the built-in list or of the policy.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import cast
 
 from replay.routes import is_word, word_set
 
@@ -49,13 +51,24 @@ _COORDINATES = {"lat": 90, "latitude": 90, "lng": 180, "lon": 180, "long": 180, 
 _RANDOM_PARTS = word_set("cvv cvc cvn pin otp totp")
 
 
-@lru_cache(maxsize=5_000)
+def _remembered[**P, T](asked: Callable[P, T]) -> Callable[P, T]:
+    """``asked``, remembered for the latest 5,000 names; long ones, which anybody may send, would fill the memory."""
+    found = cast(Callable[P, T], lru_cache(maxsize=5_000)(asked))
+
+    @wraps(asked)
+    def asking(*given: P.args, **named: P.kwargs) -> T:
+        return (found if len(str(given[0])) <= LONGEST_NAME else asked)(*given, **named)
+
+    return asking
+
+
+@_remembered
 def parts(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case: ``orderId`` → ``order``, ``id``; digits are parts of their own."""
     return tuple(part.lower() for part in _PARTS.findall(name))
 
 
-@lru_cache(maxsize=5_000)
+@_remembered
 def is_known_name(name: str) -> bool:
     """Whether a name is made of built-in words, one single letter and two digits; with more it could be an id."""
     if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
@@ -83,7 +96,7 @@ JWT_TYPES = word_set("JWT at+jwt")
 """All that a token's head may say (RFC 7515, RFC 9068); anything else in it is data."""
 
 
-@lru_cache(maxsize=5_000)
+@_remembered
 def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
     found = parts(name)
@@ -93,14 +106,14 @@ def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
     return joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES)
 
 
-@lru_cache(maxsize=5_000)
+@_remembered
 def is_password_name(name: str) -> bool:
     """Whether a name is one of secrets that a person chose, in which every character counts."""
     found = parts(name)
     return any(part in _PASSWORD_PARTS or part.startswith("passw") for part in (*found, "".join(found)))
 
 
-@lru_cache(maxsize=5_000)
+@_remembered
 def is_time_name(name: str) -> bool:
     """Whether a name says that a bare integer is a point in time."""
     found = parts(name)
@@ -111,13 +124,13 @@ def is_time_name(name: str) -> bool:
     return found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"}
 
 
-@lru_cache(maxsize=5_000)
+@_remembered
 def is_random_name(name: str) -> bool:
     """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
     return any(part in _RANDOM_PARTS for part in parts(name))
 
 
-@lru_cache(maxsize=5_000)
+@_remembered
 def coordinate_limit(name: str) -> int:
     """The degrees that a coordinate of this name stays below (90 or 180); 0 where the name is no coordinate's."""
     found = parts(name)

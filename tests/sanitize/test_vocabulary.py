@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
 import pytest
 
 from replay.routes import interface_words
-from replay.sanitize.vocabulary import is_known_name, is_random_name, is_secret_name, is_time_name, parts
+from replay.sanitize.vocabulary import (
+    is_known_name,
+    is_password_name,
+    is_random_name,
+    is_secret_name,
+    is_time_name,
+    parts,
+)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +125,17 @@ def test_a_name_may_begin_with_a_mark(name: str) -> None:
 @pytest.mark.parametrize("name", ["after", "before", "start", "end", "due", "paid", "amount_paid"])
 def test_a_bound_alone_names_no_time(name: str) -> None:
     assert not is_time_name(name)
+
+
+@pytest.mark.parametrize("asked", [parts, is_known_name, is_password_name, is_secret_name, is_time_name])
+def test_names_that_are_too_long_to_be_names_are_not_remembered(asked: Callable[[str], object]) -> None:
+    def kept_bytes(letters: int) -> int:
+        asked("warm" * letters)
+        tracemalloc.start()
+        for number in range(20):
+            asked(f"{number} " + "ab1" * letters)
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size
+
+    assert kept_bytes(5_000) < 100_000
