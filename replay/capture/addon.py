@@ -197,7 +197,7 @@ class Capture:
         """An exchange begins; a replayed one ends here, for behind this proxy is production."""
         self._seen += 1
         mark, allowed = flow.request.headers.get(MARK_HEADER), ctx.options.replay_rehearsal
-        if mark is not None and not (allowed and mark.startswith(f"{allowed}-")):
+        if mark is not None if not allowed else not (mark or "").startswith(f"{allowed}-"):
             count(self._dropped, "rehearsal")
             if is_short(flow.request):
                 flow.response = http.Response.make(403, REFUSAL, {"Content-Type": "text/plain"})

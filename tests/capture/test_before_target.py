@@ -62,9 +62,10 @@ def test_the_run_s_requests_pass_to_the_pinned_address_and_no_others_do(tmp_path
             process.stdin.flush()
             assert b"timing" in process.stdout.readline()
             answers = []
-            for mark in ("ab12-7", "ab12-preflight-1", "other-8", "ab123-9"):
+            for mark in ("ab12-7", "ab12-preflight-1", "other-8", "ab123-9", None):
                 connection = http.client.HTTPConnection("127.0.0.1", settings.port, timeout=10)
-                connection.request("GET", "/a", headers={"Host": "staging.example", "X-Dress-Rehearsal": mark})
+                marked = {"X-Dress-Rehearsal": mark} if mark else {}
+                connection.request("GET", "/a", headers={"Host": "staging.example", **marked})
                 answers.append(connection.getresponse().status)
                 connection.close()
             _, said = process.communicate(timeout=30)  # closes its input
@@ -72,7 +73,7 @@ def test_the_run_s_requests_pass_to_the_pinned_address_and_no_others_do(tmp_path
             process.kill()
             process.communicate()
 
-    assert answers == [200, 200, 403, 403]
+    assert answers == [200, 200, 403, 403, 403]
     assert (process.returncode, said) == (0, b"")
     assert [arrival.header("Host") for arrival in server.arrivals] == ["staging.example"] * 2
     [row] = np.fromfile(tmp_path / "times", READ)
