@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from loadtests.engine.answers import kept_answer
 from loadtests.engine.calls import Call
@@ -28,6 +29,7 @@ UNRESOLVED = "unresolved"
 LONGEST_VALUE = 1 << 18
 _SLACK_NS = 1_000_000_000
 _FOREVER = 1 << 62
+_STEPS = frozenset({".", ".."})
 
 
 @dataclass(slots=True)
@@ -190,8 +192,8 @@ class Living:
         outer = fill.layers[-1].encoding if fill.layers else "raw"
         if outer in {"raw", "cookie"} and any(ord(c) < 32 or ord(c) == 127 for c in text):
             return None  # a line's end in a header would be another header
-        if outer == "path" and text in {"", ".", ".."}:
-            return None  # it would be another path
+        if outer == "path" and (not text or not _STEPS.isdisjoint(unquote(text).replace("\\", "/").split("/"))):
+            return None  # it would be another path, where a server decodes before it routes
         return content
 
     def _take(self, call: Call, bindings: Bindings, state: State, is_whole: bool) -> None:

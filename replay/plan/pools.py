@@ -36,6 +36,7 @@ POOLS_VERSION = 1
 _PLACE = re.compile(
     r"(?:(?P<route>\S+ /\S*) )?(?P<place>(?:path/(?:[0-9]{1,3}|\{[^{}/]+\}))|(?:query|form|json|header|cookie)/.+)"
 )
+_STEPS = frozenset({".", ".."})
 _PARAMETER = re.compile(r"path/\{([^{}/]+)\}")
 
 
@@ -137,7 +138,18 @@ def _pool(path: Path, name: str, pool: _Pool) -> Pool:
         places.append(tuple(found))
     table = path.parent / pool.file
     columns = tuple(pool.columns)
-    return Pool(name, table, pool.unique, columns, tuple(places), tuple(_rows(table, columns)))
+    rows = tuple(_rows(table, columns))
+    for number, here in enumerate(places):
+        if any(place.place.startswith("path/") for place in here):
+            _check_segments(table, columns[number], [row[number] for row in rows])
+    return Pool(name, table, pool.unique, columns, tuple(places), rows)
+
+
+def _check_segments(path: Path, column: str, values: Iterable[str]) -> None:
+    """Raise InputError where a value in a path would make it another path, which ``--writes`` may not allow."""
+    for number, value in enumerate(values, 1):
+        if not _STEPS.isdisjoint(value.replace("\\", "/").split("/")):
+            raise InputError(f"{path}, row {number}: its {column} would lead to another path. Take the row out.")
 
 
 def _place(path: Path, key: str, text: str) -> Place:

@@ -146,8 +146,15 @@ def test_an_answer_that_broke_off_gives_no_value(tmp_path: Path) -> None:
     assert [sample["error"] for sample in engine.samples()] == ["reset", "unresolved"]
 
 
-def test_a_live_value_that_would_be_another_header_is_not_sent(tmp_path: Path) -> None:
-    engine, arrivals = run(tmp_path, Issuer(body=b'{"token": "t\\r\\nX-Other: y", "id": 5}'))
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"token": "t\\r\\nX-Other: y", "id": 5}', id="header"),
+        pytest.param(b'{"token": "t", "id": "5/../../admin"}', id="path"),
+    ],
+)
+def test_a_live_value_that_would_be_another_header_or_path_is_not_sent(tmp_path: Path, body: bytes) -> None:
+    engine, arrivals = run(tmp_path, Issuer(body=body))
 
     assert arrivals == []
     assert engine.samples()[2]["error"] == "unresolved"

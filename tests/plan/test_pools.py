@@ -165,6 +165,8 @@ def test_too_few_rows_are_said_and_end_it(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         ([("", 7)], "row 1: a value stands under none"),
+        ([(1, 7), ("..", 8)], "row 2: its user_id would lead to another path"),
+        ([("a/../b", 8)], "row 1: its user_id would lead to another path"),
         ([(1, 7), (2, 7)], "row 2: its order_id stood under another user_id before"),
     ],
 )
