@@ -17,8 +17,9 @@ def show_dry_run(order: Order) -> None:
     spec, survey = order.spec, order.survey
     for target in spec.targets:
         stdout.print(f"target   {target.url} at {target.address}" + (f" for {target.host}" if target.host else ""))
+    played = "" if spec.loops == 1 else f"played {spec.loops} times " if spec.loops else "played many times "
     stdout.print(
-        f"load     {survey.requests:,} requests × {order.scale:g} over {order.schedule_ns / 1e9:,.1f} s, "
+        f"load     {survey.requests:,} requests × {order.scale:g} {played}over {order.schedule_ns / 1e9:,.1f} s, "
         f"{spec.users} lanes in {spec.workers} process(es), mode {spec.mode}"
     )
     routes = Table("requests", "route", box=None, pad_edge=False)

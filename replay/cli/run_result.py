@@ -80,6 +80,7 @@ def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, W
         progress(
             f"The plan is played {spec.loops or 'many'} times: caches will know its requests better than "
             "production's did."
+            + (" Rows of its unique pools are used again each time." if order.plan.manifest.clones else "")
         )
     locust = start_locust(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
     if locust.web_url:

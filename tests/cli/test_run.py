@@ -435,10 +435,10 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
     rows = [*steady(1), planned(5, 900, method="POST", path="/cart"), planned(6, 901, host="other.example")]
     write_plan(folder / "p", rows)
     with serving() as server:
-        ended = replay_run(folder, "p", "--target", f"shop.example={server.url}", "--dry-run")
+        ended = replay_run(folder, "p", "--target", f"shop.example={server.url}", "--loops", "3", "--dry-run")
 
     assert ended.code == EXIT_OK
-    assert "40 requests" in ended.out
+    assert "40 requests × 1 played 3 times over" in ended.out
     assert "left out 1: a write without --writes" in ended.out
     assert "left out 1: no --target for the host" in ended.out
     assert "?n=" not in ended.out
