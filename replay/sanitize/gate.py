@@ -26,7 +26,8 @@ from replay.sanitize.walkers import header_names, markup_words
 SHORTEST_TOKEN = 6
 _RUNS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in bytes(range(256)).lower())
 """Translates letters to lower case and whatever is no letter or digit to a blank."""
-_IN_BASE64 = frozenset(b"+/_-=")
+_IN_BASE64 = frozenset(b"+/_-")
+"""Without the padding, which is not needed to read it, and would join a value to the ``name=`` before it."""
 _BASE64_RUNS = bytes(c if c < 128 and (chr(c).isalnum() or c in _IN_BASE64) else 32 for c in range(256))
 _GAP = b"."
 _GAPS = b" ()."

@@ -45,6 +45,14 @@ def test_the_raw_side_is_decoded_too(raw: str) -> None:
     assert not passes(f'{{"a":"{raw}"}}', SECRET)
 
 
+@pytest.mark.parametrize("around", ["sid={}", "sid={}; b=1", "a=1&to={}&b=2", '<a b="{}">'])
+def test_base64_is_looked_behind_wherever_a_value_stands(around: str) -> None:
+    hidden = base64.b64encode(f"to {SECRET} from".encode()).decode()
+
+    assert not passes(around.format(hidden), SECRET)
+    assert not passes(SECRET, around.format(hidden))
+
+
 @pytest.mark.parametrize("written", ["4539 5787 6362 1486", "4539-5787-6362-1486", "4539578763621486"])
 def test_digits_are_compared_without_their_separators(written: str) -> None:
     assert not passes("card 4539.5787.6362.1486", written)
