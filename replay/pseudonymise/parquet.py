@@ -46,7 +46,7 @@ def convert(path: Path, sink: BinaryIO, mapped: Mapped) -> None:
                     ]
                     mapped.rows += batch.num_rows
                     writer.write_batch(pa.record_batch(arrays, schema=schema))
-    except (pa.ArrowException, OSError, OverflowError):
+    except (pa.ArrowException, OSError, OverflowError, ValueError):
         raise InputError(
             f"{path}: is no Parquet file, is damaged near row {mapped.rows + 1}, or has a column whose constant or "
             "pseudonyms its type cannot hold. Drop that column, or export the table again; nothing was written."

@@ -271,6 +271,14 @@ def test_a_type_without_a_map_is_refused_by_its_column(tmp_path: Path) -> None:
     assert mapped(content, "t.parquet", folder=tmp_path, choices=["took=keep"])[1].rows == 1
 
 
+def test_a_day_that_has_no_image_is_an_error_of_the_table(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"until": [date(9999, 12, 31)]}), file)
+
+    with pytest.raises(InputError, match="damaged near row 1, or has a column"):
+        pseudonymise(Table(str(file)), io.BytesIO(), STRICT, key(), EPOCH_NS, parse_choices([], {}))
+
+
 def test_an_object_is_not_kept_whole(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'who' holds no text and no number"):
         mapped('{"who": {"name": "alice"}}', "t.jsonl", folder=tmp_path, choices=["who=keep"])
