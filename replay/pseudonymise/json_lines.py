@@ -11,6 +11,8 @@ from replay.pseudonymise.mapped import Column, Mapped
 from replay.pseudonymise.reading import Lines
 from replay.sanitize.walkers.json_text import Real
 
+MOST_COLUMNS = 1_600
+"""PostgreSQL's limit. Names of columns are written as they are, and who has more of them has data for names."""
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 """For the gate, which reads a number with a fraction as well between quotes."""
 
@@ -36,6 +38,10 @@ def convert(lines: Lines, sink: BinaryIO, mapped: Mapped) -> None:
             new = [name for name in row if name not in columns]
             check_names(new, f"{mapped.where}, row {mapped.rows + 1}")
             columns |= {name: mapped.column(name) for name in new}
+            if len(columns) > MOST_COLUMNS:
+                raise mapped.damaged(
+                    f"members of more than {MOST_COLUMNS:,} names so far, so they are data: put them under one"
+                )
         mapped.cells.begin()
         raw: list[str] = []
         written: dict[str, Any] = {}

@@ -279,6 +279,14 @@ def test_a_day_that_has_no_image_is_an_error_of_the_table(tmp_path: Path) -> Non
         pseudonymise(Table(str(file)), io.BytesIO(), STRICT, key(), EPOCH_NS, parse_choices([], {}))
 
 
+def test_members_whose_names_are_data_are_no_columns(tmp_path: Path) -> None:
+    lines = "".join(f'{{"user_{number}":1}}\n' for number in range(1_601))
+
+    with pytest.raises(InputError, match=r"row 1601: members of more than 1,600 names") as caught:
+        mapped(lines, "t.jsonl", folder=tmp_path)
+    assert "user_" not in str(caught.value)
+
+
 def test_an_object_is_not_kept_whole(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'who' holds no text and no number"):
         mapped('{"who": {"name": "alice"}}', "t.jsonl", folder=tmp_path, choices=["who=keep"])
