@@ -204,12 +204,17 @@ class Living:
         if bindings.sets_cookies:
             lines = [value for name, value in pairs if name == "set-cookie"]
             state.jar.take(lines, self._sites[call.row.target], _path(call.row.wire), self._now_s())
-        if bindings.take:
+        if bindings.take and _is_as_recorded(answer.status, call.row.expected):
             places = Places(pairs, _text(pairs, answer.body) if is_whole and answer.is_whole else None)
             for take in bindings.take:
                 value = places.at(take.place)
                 if value is not None and len(value) <= LONGEST_VALUE:
                     state.values[take.key] = value
+
+
+def _is_as_recorded(status: int, expected: int) -> bool:
+    """Whether an answer may give values: an error's ``id`` is not that of the order that was to be made."""
+    return status // 100 == expected // 100 if expected > 0 else status < 400
 
 
 def _path(wire: bytes) -> str:

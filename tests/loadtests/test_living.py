@@ -128,6 +128,26 @@ def test_a_request_whose_value_never_came_is_unresolved_and_not_sent(tmp_path: P
     assert [sample["status"] for sample in engine.samples()[2:]] == [0, 0]
 
 
+@pytest.mark.parametrize(("expected", "is_sent"), [(201, False), (500, True), (0, False)])
+def test_an_answer_of_another_status_class_gives_no_value(tmp_path: Path, expected: int, is_sent: bool) -> None:
+    async def fail(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        body = b'{"error": {"id": 7}}'
+        writer.write(
+            b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+
+    wire = b"GET /use/OLD HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    rows = [
+        living(0, LOGIN, Bindings(take=[Take(0, "json/id")]), expected_status=expected),
+        living(50, wire, Bindings([filled(wire, b"OLD", 0, "path")])),
+    ]
+
+    with serving(fail) as server:
+        engine = played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "out", server.url))
+
+    assert [sample["error"] for sample in engine.samples()] == ["", "" if is_sent else "unresolved"]
+
+
 def test_an_answer_that_broke_off_gives_no_value(tmp_path: Path) -> None:
     async def cut(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\ntoken-1")
