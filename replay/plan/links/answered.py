@@ -19,7 +19,11 @@ from replay.routes import is_word, word_set
 
 type Pairs = list[tuple[str, str]]
 
-LONGEST_BODY = 4 << 20
+# In characters. The engine reads answers by these on its loop, and detection too, so that it promises no other links.
+LONGEST_BODY = 1 << 20
+"""A longer one gives no value; the engine keeps every byte of one as long as this."""
+LONGEST_PAGE = 1 << 18
+"""So much of a page is read: 4 MiB of tags took a second, in which all other requests are late."""
 MAX_VALUES = 5_000
 """Of one answer; a larger one is a bulk of data, and the client has not used all of it."""
 _SKIPPED = word_set(
@@ -80,7 +84,7 @@ class Answer:
     @cached_property
     def page(self) -> dict[str, str]:
         """Place → text of what a page holds for the next request."""
-        return dict(_page(self.text or ""))
+        return dict(_page((self.text or "")[:LONGEST_PAGE]))
 
     def roots(self) -> Iterator[tuple[str, str]]:
         """Every place without a step, and its text."""
@@ -184,7 +188,8 @@ def _page(text: str) -> Iterator[tuple[str, str]]:
                 yield f"html/meta/{counted(name, 0)}", value
         elif kind == "script" and "json" in attributes.get("type", ""):
             end = text.find("</script", tag.end())
-            yield f"html/script/{scripts}", text[tag.end() : end].strip()
+            if end >= 0:
+                yield f"html/script/{scripts}", text[tag.end() : end].strip()
             scripts += 1
         for name, value in attributes.items():
             if name in _URL_ATTRIBUTES and kind != "script" and value:

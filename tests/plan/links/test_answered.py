@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from replay.plan.links.answered import Answer, issued
+from loadtests.engine.connections import MAX_KEPT_BYTES
+from replay.plan.links.answered import LONGEST_BODY, LONGEST_PAGE, Answer, issued
 from replay.plan.links.decoders import inside
 from replay.plan.links.places import general, is_answer_place
 from replay.sanitize.policy import load_policy
@@ -69,6 +70,29 @@ def test_a_page_of_tags_without_an_end_is_read_in_a_time_that_grows_with_it(piec
     page = "<a " + piece * (1 << 16)  # by its square: minutes
 
     assert Answer([("Content-Type", "text/html")], page).at("html/meta/token") is None
+
+
+def test_only_the_first_256_kib_of_a_page_are_read() -> None:
+    padding = "x" * (LONGEST_PAGE - 60)
+    page = f'<html><input name="csrf" value="t">{padding}<input name="late" value="v"><input name="after" value="w">'
+    answer = Answer([("Content-Type", "text/html")], page)
+
+    assert [place for place, _ in issued(answer)] == ["html/input/csrf"]
+    assert (answer.at("html/input/csrf"), answer.at("html/input/after")) == ("t", None)
+
+
+def test_a_body_that_the_engine_would_not_read_issues_nothing() -> None:
+    longest = '{"id": 7}'.ljust(LONGEST_BODY)
+
+    assert dict(issued(Answer([], longest))) == {"json/id": "7"}
+    assert dict(issued(Answer([], f"{longest} "))) == {}
+    assert 3 * LONGEST_BODY < MAX_KEPT_BYTES
+
+
+def test_a_script_that_the_bound_cuts_is_no_value() -> None:
+    page = '<html><script type="application/json">' + '{"a": "' + "x" * LONGEST_PAGE + '"}</script>'
+
+    assert list(issued(Answer([("Content-Type", "text/html")], page))) == []
 
 
 def test_a_tag_keeps_its_attributes_whatever_their_values_hold() -> None:
