@@ -3,6 +3,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The tests start some hundred processes of ours: compiled once, each of them starts sooner.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo demo-regression lint test test-quick bench mutants requirements clean
 

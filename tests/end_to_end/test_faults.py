@@ -95,7 +95,7 @@ def test_a_target_that_collapses_under_the_load_is_not_ready(
     write_capture: Callable[[str, Iterable[Exchange]], Path],
     behaviour: dict[str, float],
 ) -> None:
-    write_capture("friday", traffic(15, 40))
+    write_capture("friday", traffic(10, 60))
     (tmp_path / "gate.toml").write_text(GATE)
     target = service(**behaviour)
     assert replay("baseline", "friday", "-o", "production").code == 0

@@ -113,7 +113,7 @@ def test_real_traffic_goes_the_whole_way_to_ready(
     (tmp_path / "gate.toml").write_text(GATE)
 
     with capturing(tmp_path, "friday", production.url, "--policy", "builtin:strict") as port:
-        visit(port, seconds=12, rate_per_s=40)
+        visit(port, seconds=10, rate_per_s=48)
     steps = [
         replay("baseline", "friday", "-o", "production"),
         replay("plan", "friday", "-o", "friday"),
