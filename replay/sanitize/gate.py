@@ -36,6 +36,13 @@ _PHRASES = bytes(_GAP[0] if c in _GAPS else c if c in b"\\" else _BASE64_RUNS[c]
 _SPACED_DIGITS = re.compile(rb"[0-9](?:[.-]{0,2}+[0-9]){6,}+")
 _SHORTEST_BASE64 = 16
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d,}+={0,2}+" % _SHORTEST_BASE64)
+_CUTS = tuple(bytes.maketrans(cut, b" " * len(cut)) for cut in (b"/+", b"-_", b"/+-_"))
+"""Where a run of base64's alphabet may be base64 and something before or behind it, as in a path."""
+_MOST_STARTS = 8
+_WRAPPED = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{%d,}+(?:(?:\r?\n|\\n|\\r\\n)[A-Za-z0-9+/_-]++={0,2}+)++" % _SHORTEST_BASE64
+)
+_BREAK = re.compile(rb"\r?\n|\\n|\\r\\n")
 _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
@@ -132,6 +139,7 @@ def _words(text: bytes) -> set[bytes]:
     runs = (run for run in long.translate(_BASE64_RUNS).split() if len(run) >= _SHORTEST_BASE64)
     plains = {run: _printable(run) for run in runs}
     hidden = [plain for plain in plains.values() if plain is not None]
+    glued = [found for run, plain in plains.items() if plain is None for found in _glued(run)]
     if hidden:
         # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
         def shown(found: re.Match[bytes]) -> bytes:
@@ -139,7 +147,7 @@ def _words(text: bytes) -> set[bytes]:
             return run if (plains[run] if run in plains else _printable(run)) is None else b" "
 
         text = _BASE64.sub(shown, text)
-    found = set(b" ".join(hidden).translate(_RUNS).split())
+    found = set(b" ".join(hidden + glued).translate(_RUNS).split())
     found.update(text.translate(_RUNS).split())
     if b"\\u" in text:
         plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)).encode("utf-8", "surrogatepass"), text)
@@ -152,7 +160,25 @@ def _unescaped(text: bytes) -> bytes:
         if not _PERCENT.search(text):
             break
         text = unquote_to_bytes(text)
-    return text
+    text = text.replace(b"\\/", b"/")
+    return b"\n".join([text, *_wrapped(text)])
+
+
+def _glued(run: bytes) -> Iterable[bytes]:
+    """The texts in base64 that a run holds beside other things: between its cuts, and behind each of the first."""
+    pieces = {piece for cut in _CUTS for piece in run.translate(cut).split() if len(piece) >= _SHORTEST_BASE64}
+    starts = islice((at + 1 for at, c in enumerate(run) if c in _IN_BASE64), _MOST_STARTS)
+    pieces.update(run[start:] for start in starts if len(run) - start >= _SHORTEST_BASE64)
+    return [plain for plain in map(_printable, pieces - {run}) if plain is not None]
+
+
+def _wrapped(text: bytes) -> Iterable[bytes]:
+    """The texts in base64 that goes on over line breaks; the lines before and behind it may look like base64 too."""
+    for block in _WRAPPED.finditer(text):
+        lines = _BREAK.split(block[0])
+        ends = [end for end in (len(lines), len(lines) - 1) if end > 1]
+        tried = {b"".join(lines[start:end]) for end in ends for start in range(min(end - 1, _MOST_STARTS))}
+        yield from (plain for plain in map(_printable, tried) if plain is not None)
 
 
 def _printable(run: bytes) -> bytes | None:
@@ -163,12 +189,13 @@ def _printable(run: bytes) -> bytes | None:
         plain = binascii.a2b_base64(body + b"=" * (-len(body) % 4))
         if not plain or plain.translate(None, _NO_CONTROLS):  # as most that is not text
             return None
-        return plain if plain.decode().isprintable() else None
+        return plain if plain.translate(None, _LAYOUT).decode().isprintable() else None
     except ValueError:
         return None
 
 
-_NO_CONTROLS = bytes(c for c in range(256) if c > 31 and c != 127)
+_LAYOUT = b"\t\r\n"
+_NO_CONTROLS = _LAYOUT + bytes(c for c in range(256) if c > 31 and c != 127)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 

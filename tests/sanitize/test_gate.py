@@ -53,6 +53,41 @@ def test_base64_is_looked_behind_wherever_a_value_stands(around: str) -> None:
     assert not passes(SECRET, around.format(hidden))
 
 
+HIDDEN = base64.b64encode(f"to {SECRET} from here on?".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "around", ["/users/{}", "abc-{}", "abc_{}/orders", "/a/b-c/{}?x=1", "https:\\/\\/a\\/{}\\/b"]
+)
+def test_base64_is_looked_behind_where_more_of_its_alphabet_stands_around_it(around: str) -> None:
+    assert not passes(around.format(HIDDEN), SECRET)
+    assert not passes(SECRET, around.format(HIDDEN))
+
+
+@pytest.mark.parametrize("around", ["{}", "/users/{}", "boundary0123456789\n{}", "{}\nanother0123456789"])
+@pytest.mark.parametrize("gap", ["\n", "\r\n", "\\n", "\\r\\n"])
+def test_base64_is_looked_behind_over_line_breaks(gap: str, around: str) -> None:
+    hidden = base64.b64encode(f"{SECRET} from here on to {SECRET}s".encode()).decode()
+    wrapped = gap.join(hidden[at : at + 18] for at in range(0, len(hidden), 18))
+
+    assert not passes(around.format(wrapped), f"{SECRET}s")
+
+
+def test_base64_with_an_escaped_slash_is_looked_behind() -> None:
+    hidden = base64.b64encode(f"ab?{SECRET}??".encode()).decode()
+
+    assert "/" in hidden
+    assert not passes(hidden.replace("/", "\\/"), SECRET)
+
+
+def test_base64_of_several_lines_is_looked_behind() -> None:
+    assert not passes(base64.b64encode(f"to\r\n\t{SECRET}\n".encode()).decode(), SECRET)
+
+
+def test_long_runs_of_cuts_cost_time_in_proportion() -> None:
+    assert passes("/a-b_c+d" * 50_000 + "\n" + "a" * 20 + "\naaaa" * 50_000, "nothing of it")
+
+
 @pytest.mark.parametrize("written", ["4539 5787 6362 1486", "4539-5787-6362-1486", "4539578763621486"])
 def test_digits_are_compared_without_their_separators(written: str) -> None:
     assert not passes("card 4539.5787.6362.1486", written)
@@ -145,14 +180,16 @@ def _plain_tokens(text: bytes) -> set[bytes]:
     """The gate's tokens by their definition, over the whole text at once."""
     for _ in range(3):
         text = unquote_to_bytes(text)
+    text = text.replace(b"\\/", b"/")
     hidden = []
 
     def look(found: re.Match[bytes]) -> bytes:
-        try:
-            plain = base64.b64decode(found[0] + b"=" * (-len(found[0]) % 4), validate=True)
-            if not plain or not plain.decode().isprintable():
-                return found[0]
-        except ValueError:
+        plain = _plain_base64(found[0])
+        if plain is None:
+            pieces = [*re.split(rb"[/+]", found[0]), *re.split(rb"[-_]", found[0]), *re.split(rb"[/+_-]", found[0])]
+            pieces += [found[0][cut.end() :] for cut in list(re.finditer(rb"[/+_-]", found[0]))[:8]]
+            plains = [_plain_base64(piece) for piece in pieces if len(piece.rstrip(b"=")) >= 16]
+            hidden.extend(each for each in plains if each is not None)
             return found[0]
         hidden.append(plain)
         return b" "
@@ -162,6 +199,15 @@ def _plain_tokens(text: bytes) -> set[bytes]:
     words = re.findall(rb"[a-z0-9]{6,}", b" ".join([bare, plain, *hidden]).lower())
     numbers = re.findall(rb"[0-9](?:[ ().-]{0,2}[0-9]){6,}", text)
     return {*words, *(re.sub(rb"[^0-9]", b"", number) for number in numbers)}
+
+
+def _plain_base64(run: bytes) -> bytes | None:
+    run = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        plain = base64.b64decode(run + b"=" * (-len(run) % 4), validate=True)
+        return plain if plain and plain.translate(None, b"\t\r\n").decode().isprintable() else None
+    except ValueError:
+        return None
 
 
 @given(st.binary(max_size=300))
