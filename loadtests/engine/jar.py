@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 _SECONDS = re.compile(r"-?[0-9]{1,10}")
 _LOOPBACK = ("localhost", "127.", "[::1]")
 MOST_COOKIES = 100
+MOST_NAMES = 1000
 LONGEST_BYTES = 8192
 
 
@@ -49,7 +51,7 @@ class Jar:
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], _Cookie] = {}
         self.seen: set[str] = set()
-        """The names that any answer has set, deleted ones too."""
+        """The names that any answer has set, deleted ones too; the first 1,000."""
 
     def take(self, lines: Iterable[str], where: Site, path: str, now_s: float) -> None:
         """Take the ``Set-Cookie`` lines of an answer to a request for ``path``."""
@@ -57,7 +59,8 @@ class Jar:
             cookie = _parsed(line, where, path, now_s)
             if cookie is None:
                 continue
-            self.seen.add(cookie.name)
+            if len(self.seen) < MOST_NAMES:
+                self.seen.add(cookie.name)
             key = (cookie.name, cookie.domain, cookie.path)
             if cookie.expires_s is not None and cookie.expires_s <= now_s:
                 self._cookies.pop(key, None)
@@ -119,7 +122,9 @@ def _parsed(line: str, where: Site, request_path: str, now_s: float) -> _Cookie 
 
 def _date(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text.replace("-", " ")).timestamp()
+        found = parsedate_to_datetime(text.replace("-", " "))
+        # RFC 6265 §5.1.1: without a zone it is UTC; Python would have it local.
+        return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

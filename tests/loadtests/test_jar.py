@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from loadtests.engine.jar import Jar, Site, site
@@ -41,6 +43,18 @@ def test_a_cookie_expires_on_its_own() -> None:
     assert sent("sid=x; Max-Age=10; Path=/", later_s=10) == ""
 
 
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        line = "sid=x; Path=/; Expires=Thu, 01 Jan 1970 00:20:00"
+        assert sent(line, later_s=199) == "sid=x"
+        assert sent(line, later_s=200) == ""
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_a_secure_cookie_goes_over_tls_and_to_loopback_alone() -> None:
     assert sent("sid=x; Secure; Path=/", where=Site("shop.staging.example", is_secure=False)) == ""
     assert site("127.0.0.1:8080", is_tls=False).is_secure
@@ -61,6 +75,7 @@ def test_the_longest_path_comes_first_and_a_cookie_set_again_is_replaced() -> No
 
 def test_a_jar_is_bounded() -> None:
     jar = Jar()
-    jar.take((f"c{n}=x; Path=/" for n in range(1000)), HERE, "/", 0)
+    jar.take((f"c{n}=x; Path=/" for n in range(5000)), HERE, "/", 0)
 
     assert jar.sent(HERE, "/", 0).count("=") == 100
+    assert len(jar.seen) == 1000
