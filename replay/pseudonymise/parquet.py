@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +22,11 @@ _MAPPED = (
     *(types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_fixed_size_binary),
     *(types.is_date, types.is_time, types.is_timestamp),
 )
+_KEPT = (
+    *(types.is_null, types.is_boolean, types.is_integer, types.is_floating, types.is_decimal, types.is_nested),
+    *(types.is_string, types.is_large_string, types.is_date, types.is_time, types.is_timestamp, types.is_duration),
+)
+"""What may be kept: nested columns have an error of their own, and nothing can judge what bytes hold."""
 
 
 def convert(path: Path, sink: BinaryIO, mapped: Mapped) -> None:
@@ -56,6 +63,8 @@ def convert(path: Path, sink: BinaryIO, mapped: Mapped) -> None:
 def _field(field: pa.Field, treatment: str, mapped: Mapped) -> pa.Field:
     """The column as it is written."""
     kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+    if treatment == "keep" and not any(is_kind(kind) for is_kind in _KEPT):
+        raise InputError(f"{mapped.where}: column '{field.name}' is {kind}, which may hold anything. Map or drop it.")
     if treatment == "pseudonym":
         if not _has_map(kind):
             raise InputError(f"{mapped.where}: column '{field.name}' is {kind}, which has no map. Keep or drop it.")
@@ -86,7 +95,7 @@ def _array(mapped: Mapped, column: Column, values: pa.Array, kind: pa.DataType) 
     if types.is_nested(kind):
         if treatment == "keep":
             raise InputError(f"{mapped.where}: column '{column.name}' is nested: keep its members in the policy.")
-        return pa.array([_inside(mapped, kind, column.choice.value, value) for value in values.to_pylist()], kind)
+        return pa.array([_nested(mapped, kind, column.choice.value, value) for value in values.to_pylist()], kind)
     encoded = values.dictionary_encode()
     images = [_image(mapped, column, value) for value in encoded.dictionary.to_pylist()]
     return pa.array(images, kind).take(encoded.indices)
@@ -97,6 +106,13 @@ def _moved(mapped: Mapped, values: pa.Array) -> pa.Array:
     numbers = values.cast(pa.int64()).to_pylist()
     moved = [None if n is None else mapped.cells.moment_ns(n * unit_ns) // unit_ns for n in numbers]
     return pa.array(moved, pa.int64()).cast(values.type)
+
+
+def _nested(mapped: Mapped, kind: pa.DataType, name: str, value: Any) -> Any:
+    mapped.cells.begin()
+    image = _inside(mapped, kind, name, value)
+    mapped.compare(_texts(value), _texts(image))
+    return image
 
 
 def _inside(mapped: Mapped, kind: pa.DataType, name: str, value: Any) -> Any:
@@ -121,15 +137,38 @@ def _image(mapped: Mapped, column: Column, value: Any) -> Any:
     cells.begin()
     if value is None:
         return None
-    if column.choice.treatment == "keep":
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if isinstance(value, str) or is_integer:
-            image = cells.kept_text(column.name)(str(value))
-            return int(image) if is_integer else image
-        return value
-    image = cells.node(column.choice.value, value)
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
+    image = (
+        _kept(mapped, column, value) if column.choice.treatment == "keep" else cells.node(column.choice.value, value)
+    )
+    if column.choice.treatment != "keep" and isinstance(value, (str, int)) and not isinstance(value, bool):
         column.see(str(value), str(image))
-        if isinstance(value, str):
-            mapped.compare([value], [image])
+    mapped.compare(_texts(value), _texts(image))
     return image
+
+
+def _kept(mapped: Mapped, column: Column, value: Any) -> Any:
+    """A text or a number itself where no veto speaks; booleans, times and durations always."""
+    kept = mapped.cells.kept_text(column.name)
+    if isinstance(value, str):
+        return kept(value)
+    text = next(iter(_texts(value)), "")
+    return value if not text or kept(text) == text else mapped.cells.node(column.name, value)
+
+
+def _texts(value: Any) -> Iterable[str]:
+    """What the gate reads of a value; times are moved by arithmetic, and their digits say nothing."""
+    match value:
+        case dict():
+            for each in value.values():
+                yield from _texts(each)
+        case list() | tuple():
+            for each in value:
+                yield from _texts(each)
+        case str():
+            yield value
+        case bytes():
+            yield value.decode("latin-1")
+        case Decimal():
+            yield format(value, "f")
+        case int() | float() if not isinstance(value, bool):
+            yield repr(value)

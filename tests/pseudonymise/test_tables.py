@@ -6,8 +6,11 @@ import csv
 import gzip
 import io
 import json
+from collections import Counter
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -16,9 +19,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.errors import InputError
+from replay.errors import InputError, RefusedError
+from replay.pseudonymise.cells import Cells
 from replay.pseudonymise.columns import parse_choices
+from replay.pseudonymise.mapped import Mapped
+from replay.pseudonymise.parquet import convert
 from replay.pseudonymise.tables import Done, Table, pseudonymise
+from replay.sanitize.gate import Gate
+from replay.sanitize.mapping import Map
 from replay.sanitize.policy import Policy, load_policy
 from tests.sanitize.making import EPOCH_NS, cleaned, key
 
@@ -269,6 +277,58 @@ def test_a_type_without_a_map_is_refused_by_its_column(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"column 'took' is duration\[.*\], which has no map. Keep or drop it"):
         mapped(content, "t.parquet", folder=tmp_path)
     assert mapped(content, "t.parquet", folder=tmp_path, choices=["took=keep"])[1].rows == 1
+
+
+class _Nothing(Cells):
+    """A map that maps nothing."""
+
+    def node(self, name: str, value: Any) -> Any:
+        return value
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([f"Wojtowicz {n}" for n in range(4)]),
+        pa.array([4930123456 + n for n in range(4)]),
+        pa.array([Decimal("4930123456.25") + n for n in range(4)]),
+        pa.array([4930123456.25 + n for n in range(4)]),
+        pa.array([b"Wojtowicz %d" % n for n in range(4)]),
+        pa.array([["Wojtowicz"]] * 4),
+        pa.array([{"who": [{"name": "Wojtowicz"}]}] * 4),
+        pa.array([[("Wojtowicz", 1)]] * 4, pa.map_(pa.string(), pa.int64())),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_the_gate_compares_every_type_and_what_is_inside(tmp_path: Path, column: pa.Array) -> None:
+    joined = Map(STRICT, key(), EPOCH_NS, Counter())
+    gate = Gate(STRICT.vocabulary, joined.leaves.shapes.number)
+    pq.write_table(pa.table({"x": column}), tmp_path / "t.parquet")
+    bare = Mapped(_Nothing(joined, STRICT, Counter()), parse_choices([], {}), gate, "t.parquet")
+
+    with pytest.raises(RefusedError, match="the write gate found words of rows"):
+        convert(tmp_path / "t.parquet", io.BytesIO(), bare)
+
+
+def test_bytes_are_never_kept(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"blob": pa.array([b"secret-token-value-1234567890"])}), tmp_path / "in.parquet")
+    content = (tmp_path / "in.parquet").read_bytes()
+
+    with pytest.raises(InputError, match=r"column 'blob' is binary, which may hold anything\. Map or drop it"):
+        mapped(content, "t.parquet", folder=tmp_path, choices=["blob=keep"])
+
+
+def test_kept_fractions_that_look_like_a_place_are_mapped(tmp_path: Path) -> None:
+    table = pa.table({"a": pa.array([51.507412, 2.5]), "b": pa.array([Decimal("51.507412"), Decimal("2.500000")])})
+    pq.write_table(table, tmp_path / "in.parquet")
+
+    content, done = mapped(
+        (tmp_path / "in.parquet").read_bytes(), "t.parquet", folder=tmp_path, choices=["a=keep", "b=keep"]
+    )
+
+    found = pq.read_table(pa.BufferReader(content)).to_pydict()
+    assert (found["a"][1], found["a"][0] != 51.507412, found["b"][0] != Decimal("51.507412")) == (2.5, True, True)
+    assert done.counts["veto"] >= 2
 
 
 def test_a_day_that_has_no_image_is_an_error_of_the_table(tmp_path: Path) -> None:
