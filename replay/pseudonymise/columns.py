@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -73,6 +73,16 @@ def parse_choices(texts: Iterable[str], constants: Mapping[str, str]) -> Choices
         else:
             raise ReplayError(f"--column {name[:60]}: no such choice. {_GRAMMAR}")
     return Choices(found)
+
+
+def refuse_secrets(choices: Choices, is_secret: Callable[[str], bool]) -> None:
+    """Raise ReplayError where a column is to be kept whose name is a secret's: no veto knows a password."""
+    for name, choice in choices.by_name.items():
+        if choice.treatment == "keep" and is_secret(name.rpartition(".")[2]):
+            raise ReplayError(
+                f"--column {name[:60]}=keep: by its name the column holds secrets, which are never kept. "
+                "Map it, drop it, or give it a constant."
+            )
 
 
 def check_names(names: Iterable[str], where: str) -> None:

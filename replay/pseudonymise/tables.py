@@ -12,7 +12,7 @@ from replay.errors import InputError, ReplayError
 from replay.formats.reading import Source, open_unpacked
 from replay.pseudonymise import copy_text, delimited, json_lines
 from replay.pseudonymise.cells import Cells
-from replay.pseudonymise.columns import Choices
+from replay.pseudonymise.columns import Choices, refuse_secrets
 from replay.pseudonymise.mapped import Column, Mapped
 from replay.pseudonymise.reading import Lines
 from replay.sanitize.gate import Gate
@@ -91,7 +91,9 @@ def pseudonymise(table: Table, sink: BinaryIO, policy: Policy, key: Key, epoch_n
     Raises:
         InputError: the table is missing or damaged, or has no column that a choice names.
         RefusedError: the write gate found a fault.
+        ReplayError: a column of secrets is to be kept.
     """
+    refuse_secrets(choices, policy.is_secret)
     form = format_of(table)
     counts: Counter[str] = Counter()
     joined = Map(policy, key, epoch_ns, counts)

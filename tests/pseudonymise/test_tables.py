@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.errors import InputError, RefusedError
+from replay.errors import InputError, RefusedError, ReplayError
 from replay.pseudonymise.cells import Cells
 from replay.pseudonymise.columns import parse_choices
 from replay.pseudonymise.mapped import Mapped
@@ -308,6 +308,13 @@ def test_the_gate_compares_every_type_and_what_is_inside(tmp_path: Path, column:
 
     with pytest.raises(RefusedError, match="the write gate found words of rows"):
         convert(tmp_path / "t.parquet", io.BytesIO(), bare)
+
+
+@pytest.mark.parametrize("name", ["password", "users.password", "api_key"])
+def test_a_column_of_secrets_is_not_kept(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ReplayError, match=f"--column {name}=keep: by its name the column holds secrets") as caught:
+        mapped("id,password\n1,hunter2\n", folder=tmp_path, choices=[f"{name}=keep"])
+    assert caught.value.exit_code == 2
 
 
 def test_bytes_are_never_kept(tmp_path: Path) -> None:
