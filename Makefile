@@ -38,11 +38,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What starts real processes mostly waits for them, so it runs after what needs the cores; the tests of a file share
-# their runs, and the longest files begin first (tests/conftest.py).
+# What judges times runs two at a time, when nothing else does; the tests of a file share their runs, and the longest
+# files begin first (tests/conftest.py). Most other tests wait for something now and then, so three share two cores.
 test: lint
-	$(BIN)/pytest -n 2 -m "not e2e and not leak"
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "e2e or leak"
+	$(BIN)/pytest -n 3 --maxschedchunk 50 -m "not timed"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m timed
 
 test-quick: $(READY)
 	$(BIN)/pytest -m "not e2e and not leak"

@@ -123,6 +123,7 @@ def manifest_of(folder: Path) -> RunManifest:
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> None:
     write_plan(folder / "p", steady(2))
     with serving() as server:
@@ -159,6 +160,7 @@ def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> N
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_every_lane_is_played_once_whichever_worker_has_the_users(folder: Path) -> None:
     write_plan(folder / "p", [planned(1000, session) for session in range(100)])
     with serving() as server:
@@ -169,6 +171,7 @@ def test_every_lane_is_played_once_whichever_worker_has_the_users(folder: Path) 
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_a_run_may_be_measured_where_production_was(folder: Path) -> None:
     async def slow(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.1)
@@ -277,6 +280,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_an_interrupted_run_keeps_its_samples(broken: dict[str, Broken]) -> None:
     one = broken["interrupted"]
 
@@ -288,6 +292,7 @@ def test_an_interrupted_run_keeps_its_samples(broken: dict[str, Broken]) -> None
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 @pytest.mark.parametrize("killed", ["engine", "worker", "master"])
 def test_a_killed_process_ends_the_run_with_what_it_has(broken: dict[str, Broken], killed: str) -> None:
     one = broken[killed]
@@ -300,6 +305,7 @@ def test_a_killed_process_ends_the_run_with_what_it_has(broken: dict[str, Broken
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_a_killed_command_leaves_no_process_and_samples_that_can_be_read(broken: dict[str, Broken]) -> None:
     one = broken["command"]
     [left] = left_behind(one.folder)
@@ -310,12 +316,14 @@ def test_a_killed_command_leaves_no_process_and_samples_that_can_be_read(broken:
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_another_host_on_the_web_page_ends_the_run_and_gets_no_packet(broken: dict[str, Broken]) -> None:
     assert broken["retargeted"].code == EXIT_REFUSED, broken["retargeted"].err
     assert "not the target" in broken["retargeted"].err
 
 
 @pytest.mark.e2e
+@pytest.mark.timed
 def test_a_failing_target_opens_the_breaker_and_the_run_is_kept(broken: dict[str, Broken]) -> None:
     one = broken["breaker"]
 

@@ -17,7 +17,7 @@ import pytest
 
 from replay.samples import read_batches, sample_files
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timed]
 LIMIT_S = 100.0
 
 

@@ -19,7 +19,7 @@ from tests.end_to_end.conftest import Replay
 from tests.end_to_end.service import Service
 from tests.factories import exchange
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.timeout(150)]
 
 GATE = """
 routes = ["GET /a", "GET /b"]

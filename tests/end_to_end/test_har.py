@@ -39,6 +39,7 @@ def policy(host: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.timed
 def test_a_recording_goes_the_whole_way_against_a_stub_that_knows_only_its_urls(
     tmp_path: Path, replay: Replay, service: Callable[..., Service]
 ) -> None:

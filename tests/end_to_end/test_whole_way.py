@@ -106,6 +106,7 @@ def children_of(session_marker: str) -> list[str]:
     return found
 
 
+@pytest.mark.timed
 def test_real_traffic_goes_the_whole_way_to_ready(
     tmp_path: Path, replay: Replay, service: Callable[..., Service]
 ) -> None:
