@@ -39,9 +39,9 @@ lint: $(READY)
 	$(BIN)/mypy
 
 # What judges times runs two at a time, when nothing else does; the tests of a file share their runs, and the longest
-# files begin first (tests/conftest.py). Most other tests wait for something now and then, so three share two cores.
+# files begin first (tests/conftest.py). Most other tests wait for something now and then, so four share two cores.
 test: lint
-	$(BIN)/pytest -n 3 --maxschedchunk 50 -m "not timed"
+	$(BIN)/pytest -n 4 --maxschedchunk 50 -m "not timed"
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m timed
 
 test-quick: $(READY)
