@@ -190,7 +190,9 @@ class Capture:
     def server_connect(self, data: Any) -> None:
         """A connection to a target is about to be opened: to its pinned address, whatever its name means now."""
         if ctx.options.replay_pin:
+            data.server.error = "not pinned"  # which ends the connection, where the next line fails
             data.server.address = (ctx.options.replay_pin, data.server.address[1])
+            data.server.error = None
 
     @_guarded
     def requestheaders(self, flow: Any) -> None:
@@ -198,11 +200,7 @@ class Capture:
         self._seen += 1
         mark, allowed = flow.request.headers.get(MARK_HEADER), ctx.options.replay_rehearsal
         if mark is not None if not allowed else not (mark or "").startswith(f"{allowed}-"):
-            count(self._dropped, "rehearsal")
-            if is_short(flow.request):
-                flow.response = http.Response.make(403, REFUSAL, {"Content-Type": "text/plain"})
-            else:
-                flow.kill()  # to answer it, the proxy would hold all of its body
+            self._refuse(flow)
             return
         pending = Pending(flow)
         self._pending.setdefault(flow.client_conn.id, {})[flow.id] = pending
@@ -274,6 +272,19 @@ class Capture:
     def server_connect_error(self, _data: Any) -> None:
         """The upstream did not take a connection; with eager connecting no exchange has begun then."""
         count(self._notes, "upstream-connect-error")
+
+    def _refuse(self, flow: Any) -> None:
+        """Answer a replayed request, or end it; whatever we do wrong, it does not get through."""
+        try:
+            if is_short(flow.request):
+                flow.response = http.Response.make(403, REFUSAL, {"Content-Type": "text/plain"})
+            else:
+                flow.kill()  # to answer it, the proxy would hold all of its body
+        except Exception as error:  # noqa: BLE001 - as in _guarded, but this one must not go on
+            flow.kill()
+            self.fault(flow, error)
+        else:
+            count(self._dropped, "rehearsal")
 
     def _find(self, flow: Any) -> Pending | None:
         return self._pending.get(flow.client_conn.id, {}).get(flow.id)

@@ -360,3 +360,45 @@ def test_a_replayed_request_ends_at_the_proxy_and_is_counted(headers: dict[str, 
         assert flow.response.content.count(b"\n") == 1
     else:
         assert flow.error.msg == mitm_flow.Error.KILLED_MESSAGE
+
+
+def test_a_replayed_request_that_cannot_be_looked_at_is_ended_and_counted() -> None:
+    flow = tflow.tflow()
+    flow.live = True
+    flow.request.headers["x-dress-rehearsal"] = "cafe-1"
+
+    class Odd(type(flow.request)):  # type: ignore[misc]
+        @property
+        def is_http2(self) -> bool:
+            raise RuntimeError("a bug of ours")
+
+    flow.request.__class__ = Odd
+    flow.request.headers.pop("content-length", None)
+
+    heard = run(lambda capture: capture.requestheaders(flow))
+
+    assert flow.error.msg == mitm_flow.Error.KILLED_MESSAGE
+    assert flow.response is None
+    assert heard.counters is not None
+    assert (heard.counters.seen, heard.counters.dropped) == (1, {"addon-fault": 1})
+    assert any(isinstance(word, Fault) for word in heard.words)
+
+
+def test_a_connection_that_cannot_be_pinned_is_not_opened() -> None:
+    class Server:
+        error: str | None = None
+        address: object = None
+
+    class Data:
+        server = Server()
+
+    capture = Capture()
+    with taddons.context(capture) as context:
+        context.configure(capture, replay_pin="127.0.0.9")
+        with pytest.raises(TypeError):
+            capture.server_connect(Data())
+        assert Data.server.error
+        Data.server.address = ("name", 80)
+        capture.server_connect(Data())
+
+    assert (Data.server.error, Data.server.address) == (None, ("127.0.0.9", 80))
