@@ -5,8 +5,9 @@
 A shop is captured once, planned, and replayed ``--runs`` times against one unchanged staging by ``replay calibrate``;
 every two of these runs are compared, and none differs in truth. Then ``--worse`` rehearsals each of builds whose
 search takes 5, 10, 20 and 40 % longer (its p95 is near 100 ms), and of builds whose product page fails in 0.5 and 2 %
-of requests, are judged against one of the unchanged runs as reference, with the noise that those measured. Everything
-is on loopback and takes about (runs + 6 × worse) × (seconds + 8) seconds; nothing else should run meanwhile.
+of requests, are judged against one of the unchanged runs as reference, with the noise that those measured; the builds
+take turns, and the table so far is printed after each turn. Everything is on loopback and takes about
+(runs + 6 × worse) × (seconds + 8) seconds; nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.calibration import Calibration, read_calibration
@@ -54,6 +55,22 @@ class Course:
         return str(self.folder / name)
 
 
+@dataclass(slots=True)
+class Build:
+    """One worse build: its options, the words it was given, and how often its fault was seen and named."""
+
+    name: str
+    options: list[str]
+    words: Counter[str] = field(default_factory=Counter)
+    flagged: int = 0
+    named: int = 0
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{word} {count}" for word, count in self.words.most_common())
+        of = self.words.total()
+        return f"{self.name:<22} {told:<48} flagged worse {self.flagged}/{of}, named as the reason {self.named}/{of}"
+
+
 def main() -> None:
     """Parse the command line, rehearse, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -71,8 +88,11 @@ def main() -> None:
         children = stack.enter_context(Children())
         _capture(course, children)
         print(_unchanged(course, children))
-        for build in _builds() if course.worse else ():
-            print(_worse(course, children, build), flush=True)
+        builds = [Build(name, options) for name, options in _builds()]
+        for number in range(course.worse):
+            for build in builds:
+                _rehearse(course, children, build, number)
+            print("\n".join(map(str, builds)), flush=True)
 
 
 def _capture(course: Course, children: Children) -> None:
@@ -116,23 +136,17 @@ def _builds() -> Iterator[tuple[str, list[str]]]:
         yield f"product fails {share:.1%}", [*USUAL, "--fail", f"{PRODUCT}={share:g}"]
 
 
-def _worse(course: Course, children: Children, build: tuple[str, list[str]]) -> str:
-    """A line for one worse build: its words, and how often its fault was named."""
-    name, options = build
-    words: Counter[str] = Counter()
-    flagged = named = 0
-    for number in range(course.worse):
-        run = f"{name.replace(' ', '-').replace('%', '')}-{number}"
-        with _shop(course, children, "staging", 10 + number, options) as staging:
-            order = [course.path("shop.plan"), "--target", staging, "--scale", f"{course.scale:g}", "--warmup", "4s"]
-            assert children.run(_replay("run", *order, "-o", course.path(run))) == 0
-        verdict = _judged(course, course.folder / run)
-        words[verdict.verdict] += 1
-        about = _claims(verdict, name)
-        flagged += any(claim.lower is not None and claim.lower > 0 for claim in about)
-        named += any(claim.state is State.FAILED for claim in about)
-    told = ", ".join(f"{word} {count}" for word, count in words.most_common())
-    return f"{name:<22} {told:<48} flagged worse {flagged}/{course.worse}, named as the reason {named}/{course.worse}"
+def _rehearse(course: Course, children: Children, build: Build, number: int) -> None:
+    """One rehearsal of a worse build, counted."""
+    run = f"{build.name.replace(' ', '-').replace('%', '')}-{number}"
+    with _shop(course, children, "staging", 10 + number, build.options) as staging:
+        order = [course.path("shop.plan"), "--target", staging, "--scale", f"{course.scale:g}", "--warmup", "4s"]
+        assert children.run(_replay("run", *order, "-o", course.path(run))) == 0
+    verdict = _judged(course, course.folder / run)
+    about = _claims(verdict, build.name)
+    build.words[verdict.verdict] += 1
+    build.flagged += any(claim.lower is not None and claim.lower > 0 for claim in about)
+    build.named += any(claim.state is State.FAILED for claim in about)
 
 
 def _judged(course: Course, candidate: Path) -> Verdict:
