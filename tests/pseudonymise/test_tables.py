@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -59,11 +60,12 @@ def rows(content: bytes) -> list[dict[str, str]]:
 def one(value: str, column: str = "x") -> str:
     """What a table makes of one value."""
     sink = io.BytesIO()
-    folder = Path(__import__("tempfile").mkdtemp())
     text = io.StringIO()
     csv.writer(text).writerows([[column], [value]])
-    (folder / "t.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
-    pseudonymise(Table(str(folder / "t.csv")), sink, STRICT, key(), EPOCH_NS, parse_choices([], {}))
+    with TemporaryDirectory() as folder:
+        table = Path(folder, "t.csv")
+        table.write_text(text.getvalue(), encoding="utf-8", newline="")
+        pseudonymise(Table(str(table)), sink, STRICT, key(), EPOCH_NS, parse_choices([], {}))
     found = list(csv.reader(io.StringIO(sink.getvalue().decode(), newline="")))
     return found[1][0] if found[1] else ""
 
