@@ -4,8 +4,8 @@
 
 Every service of tests/services is visited through ``replay capture``, sanitised, planned, started again empty, and
 replayed with ``--writes`` at production ×1 and ×5, with the rules that were found and without any. Printed are the
-precision and recall of the links against those that the service's code makes, and the share of the requests that got
-the recorded status class. Loopback only.
+precision and recall of the links against those that the service's code makes, the same of what its clients make up
+(``[[fresh]]``), and the share of the requests that got the recorded status class. Loopback only.
 """
 
 from __future__ import annotations
@@ -103,10 +103,39 @@ def reached(folder: Path, service: Any, scale: int, rules: str) -> tuple[int, fl
     return wanted, good / wanted
 
 
-def links(folder: Path, plan: str) -> set[tuple[str, str, str, str]]:
-    """The links in the rules of a plan."""
+class Score:
+    """What was found beside what is true."""
+
+    def __init__(self) -> None:
+        self.right = self.found = self.true = 0
+
+    def add(self, found: set[Any], true: set[Any]) -> str:
+        """Count one service's, name what differs, and return precision and recall as text."""
+        self.right, self.found, self.true = (
+            self.right + len(found & true),
+            self.found + len(found),
+            self.true + len(true),
+        )
+        for each in sorted(true - found):
+            print(f"    not found: {each}")
+        for each in sorted(found - true):
+            print(f"    not true: {each}")
+        return _shares(len(found & true), len(found), len(true))
+
+    def __str__(self) -> str:
+        return f"{_shares(self.right, self.found, self.true)} of {self.true}"
+
+
+def _shares(right: int, found: int, true: int) -> str:
+    precision = f"{right / found:.2f}" if found else "-"
+    return f"{precision:>10} {f'{right / true:.2f}' if true else '-':>7}"
+
+
+def rules_of(folder: Path, plan: str) -> tuple[set[Any], set[Any]]:
+    """The links in the rules of a plan, and what is made anew."""
     rules = tomllib.loads((folder / f"{plan}.plan" / "rules.toml").read_text())
-    return {(each["from"], each["at"], to, each["into"]) for each in rules.get("link", []) for to in each["to"]}
+    links = {(each["from"], each["at"], to, each["into"]) for each in rules.get("link", []) for to in each["to"]}
+    return links, {(to, each["into"], each["sort"]) for each in rules.get("fresh", []) for to in each["to"]}
 
 
 def main() -> None:
@@ -114,9 +143,10 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--only", default="", help="services whose name holds this")
     options = parser.parse_args()
-    columns = f"{'precision':>10} {'recall':>7} {'requests':>9} {'×1':>7} {'×5':>7} {'unaided ×1':>11} {'×5':>7}"
-    print(f"{'service':<28}{columns}", flush=True)
-    right = found_all = true_all = 0
+    both = f"{'precision':>10} {'recall':>7}"
+    columns = f"{both}{both} {'requests':>9} {'×1':>7} {'×5':>7} {'unaided ×1':>11} {'×5':>7}"
+    print(f"{'':<28}{'links':>18}{'made anew':>18}\n{'service':<28}{columns}", flush=True)
+    links, anew = Score(), Score()
     for service in SERVICES:
         if options.only not in service.name:
             continue
@@ -129,17 +159,11 @@ def main() -> None:
             ):
                 list(pool.map(partial(visit, service, proxy), range(options.visitors)))
             shares = [reached(folder, service, scale, rules) for rules in ("", "none") for scale in (1, 5)]
-            found, true = links(folder, "plan-1-found"), service.links
-        right, found_all, true_all = right + len(found & true), found_all + len(found), true_all + len(true)
-        precision, recall = len(found & true) / max(1, len(found)), len(found & true) / len(true)
-        text = f"{precision:>10.2f} {recall:>7.2f} {shares[0][0]:>9,}"
+            found_links, found_anew = rules_of(folder, "plan-1-found")
+        text = f"{links.add(found_links, service.links)}{anew.add(found_anew, service.fresh)} {shares[0][0]:>9,}"
         text += f" {shares[0][1]:>7.1%} {shares[1][1]:>7.1%} {shares[2][1]:>11.1%} {shares[3][1]:>7.1%}"
         print(f"{service.name:<28}{text}", flush=True)
-        for each in sorted(true - found):
-            print(f"    not found: {each}")
-        for each in sorted(found - true):
-            print(f"    not true: {each}")
-    print(f"{'all links':<28}{right / max(1, found_all):>10.3f} {right / max(1, true_all):>7.3f}")
+    print(f"links: {links}\nmade anew: {anew}")
 
 
 if __name__ == "__main__":

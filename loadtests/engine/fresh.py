@@ -6,32 +6,35 @@ import random
 import re
 import string
 import uuid
-from datetime import UTC, datetime
 
-_KEPT = re.compile(rb"(%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.|@.*)", re.DOTALL)
-"""Escapes of the place, and the host of an address."""
+from replay.plan.links.values import bits
+from replay.plan.moments import written_like
+
 _WORD = re.compile(r"[0-9A-Za-z-]+")
 _HEX = re.compile(r"(?=.*[0-9])(?=(?:-*[0-9A-Fa-f]){8})[0-9A-Fa-f-]+")
 """A word that is a hexadecimal number or, with dashes, a UUID."""
-_SECONDS_DIGITS, _MS_DIGITS = 10, 13
+_ENOUGH_BITS = 48
+"""Of a unique value: a million clones of them meet once in 500 runs."""
+_ADDED = string.ascii_lowercase + "23456789"
 
 
-def made(sort: str, recorded: bytes, dice: random.Random, now_s: float) -> bytes:
-    """A new value for what stands in a request as ``recorded``, escapes and all.
+def made(sort: str, recorded: str, dice: random.Random, now_s: float) -> str:
+    """A new value for ``recorded``.
 
-    ``uuid`` is one of version 4; ``time`` is now, as a number of seconds or milliseconds or in ISO 8601; ``random``
-    and ``unique`` have a letter where one stood and a digit where one stood; eight hexadecimal digits or more
-    stay such.
+    ``uuid`` is one of version 4; ``time`` is now, in the recorded layout; ``random`` and ``unique`` have a letter
+    where one stood and a digit where one stood, and eight hexadecimal digits or more stay such. ``unique`` keeps the
+    host of an address and is made longer where it would be too short for no two to meet.
     """
     if sort == "uuid":
-        return str(uuid.UUID(int=dice.getrandbits(128), version=4)).encode()
+        return str(uuid.UUID(int=dice.getrandbits(128), version=4))
     if sort == "time":
-        if recorded.isdigit():
-            return str(round(now_s * (1000 if len(recorded) >= _MS_DIGITS else 1))).encode()
-        return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-    pieces = [piece.decode("latin-1") for piece in _KEPT.split(recorded)]
-    pieces[::2] = [_WORD.sub(lambda word: _word(word[0], dice), piece) for piece in pieces[::2]]
-    return "".join(pieces).encode("latin-1")
+        return written_like(recorded, now_s)
+    name, at, host = recorded.partition("@") if sort == "unique" else (recorded, "", "")
+    found = _WORD.sub(lambda word: _word(word[0], dice), name)
+    if sort == "unique" and any(character.isalpha() for character in name):
+        while bits(found) < _ENOUGH_BITS:
+            found += dice.choice(_ADDED)
+    return found + at + host
 
 
 def _word(word: str, dice: random.Random) -> str:

@@ -18,7 +18,7 @@ from loadtests.engine.calls import Call
 from loadtests.engine.fresh import made
 from loadtests.engine.jar import Jar, Site
 from loadtests.engine.requests import Stamp
-from replay.plan.bindings import FRESH, LINK, POOL, Bindings, Fill, needed, written
+from replay.plan.bindings import FRESH, LINK, POOL, SAME, Bindings, Fill, needed, read_back, written
 from replay.plan.links.answered import Answer as Places
 from replay.plan.spans import Patch, patched
 from replay.sanitize.codings import UndecodableError, decoded, text_of
@@ -37,7 +37,8 @@ class State:
     """What lives of one session and clone."""
 
     values: dict[int, str] = field(default_factory=dict)
-    fresh: dict[int, bytes] = field(default_factory=dict)
+    fresh: dict[int, str] = field(default_factory=dict)
+    """What was made anew, by key."""
     jar: Jar = field(default_factory=Jar)
     open: int = 0
     """Its living requests that are on the agenda or on their way."""
@@ -176,11 +177,7 @@ class Living:
                 return call.row.wire[fill.at : fill.at + fill.size]
             return fill.values[clone - 1].encode("utf-8", "surrogateescape") if clone <= len(fill.values) else None
         if fill.source == FRESH:
-            content = state.fresh.get(fill.key)
-            if content is None:
-                recorded = call.row.wire[fill.at : fill.at + fill.size]
-                content = state.fresh[fill.key] = made(fill.name, recorded, self._dice, self._now_s())
-            return content
+            return self._made(fill, call.row.wire[fill.at : fill.at + fill.size], state)
         value = state.values.get(fill.key) if fill.source == LINK else None
         if value is None:
             return None
@@ -195,6 +192,15 @@ class Living:
         if outer == "path" and (not text or not _STEPS.isdisjoint(unquote(text).replace("\\", "/").split("/"))):
             return None  # it would be another path, where a server decodes before it routes
         return content
+
+    def _made(self, fill: Fill, recorded: bytes, state: State) -> bytes:
+        value = state.fresh.get(fill.key)
+        if value is None:
+            if fill.name == SAME:
+                return recorded
+            text = read_back(recorded, fill.layers[-1].encoding if fill.layers else "raw")
+            value = state.fresh[fill.key] = made(fill.name, text, self._dice, self._now_s())
+        return written(value, fill.layers).encode("utf-8", "surrogateescape")
 
     def _take(self, call: Call, bindings: Bindings, state: State, is_whole: bool) -> None:
         answer = kept_answer(bytes(call.kept or b""))

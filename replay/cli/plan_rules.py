@@ -12,7 +12,7 @@ from replay.cli.output import cell, stdout
 from replay.exchange import Exchange
 from replay.plan.links.detect import detect
 from replay.plan.links.rulefile import check_against, read_rules, to_toml
-from replay.plan.links.rules import Rules
+from replay.plan.links.rules import Fresh, Rules
 
 RULES_NAME = "rules.toml"
 NONE = "none"
@@ -42,7 +42,7 @@ def write_rules(folder: Path, rules: Rules) -> None:
 
 
 def print_rules(rules: Rules) -> None:
-    """Why two places are linked, the surest first."""
+    """Why two places are linked, and why a value is made anew; the surest first."""
     if not rules.link and not rules.cookie:
         stdout.print("No answer issues what a later request of its session carries.", markup=False)
     for link in rules.link:
@@ -52,3 +52,14 @@ def print_rules(rules: Rules) -> None:
         stdout.print(f"  because they agreed in {link.evidence}", markup=False)
     for cookie in rules.cookie:
         stdout.print(f"cookie {cell(cookie.name)}, {cookie.evidence}: follows the server's Set-Cookie")
+    for fresh in rules.fresh:
+        _print_fresh(fresh, f"made anew: {fresh.sort}")
+    for fresh in rules.doubtful:
+        _print_fresh(fresh, f"may be made anew: {fresh.sort}, not applied")
+
+
+def _print_fresh(fresh: Fresh, what: str) -> None:
+    stdout.print(f"{what}  (confidence {fresh.confidence:.2f})", markup=False)
+    for route in fresh.to:
+        stdout.print(f"  → {cell(route)} · {cell(fresh.written)}")
+    stdout.print(f"  because it is {fresh.evidence}", markup=False)

@@ -6,7 +6,8 @@ values of one session, so a value that three requests carry is taken once. Who f
 
 * ``link``: a value of an earlier answer of the same session and clone, by ``key``;
 * ``pool``: a row of a table of staging's data, one for each clone (``values``); ``name`` is ``POOL.COLUMN``;
-* ``fresh``: made anew for each session and clone, the same wherever its ``key`` stands; ``name`` is its sort;
+* ``fresh``: made anew for each session and clone, the same wherever its ``key`` stands; ``name`` is its sort, and
+  ``same`` one that is made elsewhere: where that request was not sent, what stands in ``wire`` is;
 * ``identity``: a column (``name``) of the account that the session and clone was given.
 """
 
@@ -15,11 +16,12 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Callable, Set
-from urllib.parse import quote
+from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
 
 LINK, POOL, FRESH, IDENTITY = "link", "pool", "fresh", "identity"
+SAME = "same"
 
 _PATH_SAFE = "!$&'()*+,;=:@-._~"
 _QUERY_SAFE = "!$'()*,:@-._~/?"
@@ -54,6 +56,14 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64url-bare": lambda value: _base64(value, is_url=True, is_padded=False),
 }
 """How a value is written where it stands: ``json`` inside quotes, ``number`` where a bare number stood."""
+
+
+def read_back(raw: bytes, encoding: str) -> str:
+    """The value that stands as ``raw`` at a place whose values are written by ``encoding``, of ``ENCODINGS``."""
+    if encoding == "json":
+        return msgspec.json.decode(b'"%b"' % raw, type=str)
+    text = raw.decode("utf-8", "surrogateescape")
+    return {"path": unquote, "query": unquote_plus}.get(encoding, str)(text)
 
 
 class Layer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

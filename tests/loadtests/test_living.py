@@ -8,11 +8,12 @@ import re
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from replay.cli.run_survey import survey
-from replay.plan.bindings import FRESH, POOL, Bindings, Cookies, Fill, Layer, Take, encode
+from replay.plan.bindings import FRESH, POOL, SAME, Bindings, Cookies, Fill, Layer, Take, encode
 from replay.plan.store import open_plan
 from tests.loadtests.support import HOST, MS, Arrival, LedEngine, planned, played, run_spec, serving, write_plan
 
@@ -181,18 +182,28 @@ def test_a_live_value_that_would_be_another_header_or_path_is_not_sent(tmp_path:
 
 
 def test_a_clone_makes_its_own_values_and_keeps_to_them(tmp_path: Path) -> None:
-    wire = b"GET /users/anna-17 HTTP/1.1\r\nAccept: */*\r\n\r\n"
-    name = Bindings([Fill(wire.index(b"anna"), 7, 0, source=FRESH, name="unique")], until=100 * MS)
-    rows = [living(due, wire, name, session=0) for due in (10, 100)]
+    wire = b"GET /users/anna%2017 HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    made = Fill(wire.index(b"anna"), 9, 0, source=FRESH, name="unique", layers=[Layer("path")])
+    later = b"GET /people?name=anna+17&of=bert HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    same = [
+        Fill(later.index(b"anna"), 7, 0, source=FRESH, name=SAME, layers=[Layer("query")]),
+        Fill(later.index(b"bert"), 4, 1, source=FRESH, name=SAME, layers=[Layer("query")]),
+    ]
+    rows = [
+        living(10, wire, Bindings([made], until=100 * MS), session=0),
+        living(100, later, Bindings(same, until=100 * MS), session=0),
+    ]
 
     with serving() as server:
         plan = write_plan(tmp_path / "plan", rows)
         played(run_spec(plan, tmp_path / "out", server.url), 200)
 
-    paths = [arrival.path for arrival in server.arrivals]
-    assert len(paths) == 4
-    assert sorted(paths.count(path) for path in set(paths)) == [2, 2]
-    assert all(re.fullmatch(r"/users/[a-z]{4}-[1-9]{2}", path) for path in paths)
+    asked = [re.fullmatch(r"/(?:users/|people\?name=)(.*?)(&of=bert)?", each.path) for each in server.arrivals]
+    names = [unquote(each[1]) for each in asked if each]
+    assert len(names) == 4
+    assert sorted(names.count(name) for name in set(names)) == [2, 2]
+    assert all(re.fullmatch(r"[a-z]{4} [1-9]{2}[a-z2-9]+", name) for name in names)
+    assert sum(bool(each and each[2]) for each in asked) == 2
 
 
 def test_what_needs_an_unsent_write_is_no_part_of_the_run(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class OAuth:
         ("POST /oauth/token", "json/refresh_token", "POST /oauth/token", "form/refresh_token"),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -107,6 +108,7 @@ class Notes:
         ("POST /users/{uuid}/notes", "json/id", "DELETE /users/{uuid}/notes/{uuid}", "path/4"),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -159,6 +161,7 @@ class Orders:
         ("POST /orders/{int}/lines", "json/line/id", "PATCH /orders/{int}/lines/{int}", "path/4"),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -202,6 +205,7 @@ class Events:
         ("GET /audit", "header/link|link/next|url/query/after", "GET /audit", "query/after"),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -249,6 +253,7 @@ class Graph:
         ("POST /graphql", "json/data/createProject/project/id", "POST /graphql", "json/query|quoted/*"),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -301,6 +306,7 @@ class Uploads:
         ),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -342,6 +348,7 @@ class SinglePage:
         ("GET /app", "html/meta/csrf-token", "POST /api/items", "header/x-csrf-token"),
     }
     cookies: ClassVar = {"sid", "XSRF-TOKEN"}
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -390,6 +397,15 @@ class Cart:
 
     links: ClassVar = {("POST /carts/{uuid}/items", "json/item", "DELETE /carts/{uuid}/items/{int}", "path/4")}
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar = {
+        ("PUT /carts/{uuid}", "path/2", "uuid"),
+        ("POST /carts/{uuid}/items", "path/2", "same"),
+        ("DELETE /carts/{uuid}/items/{int}", "path/2", "same"),
+        ("POST /carts/{uuid}/items", "header/idempotency-key", "uuid"),
+        ("PUT /carts/{uuid}", "header/x-request-id", "uuid"),
+        ("POST /carts/{uuid}/items", "header/x-request-id", "uuid"),
+        ("DELETE /carts/{uuid}/items/{int}", "header/x-request-id", "uuid"),
+    }
 
     @staticmethod
     def visit(browser: Browser) -> None:

@@ -84,6 +84,7 @@ class Forum:
         ("POST /posts", "header/location|url/path/2", "POST /posts/{int}/comments", "path/2"),
     }
     cookies: ClassVar = {"sid"}
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -142,6 +143,7 @@ class Application:
         ("GET /apply", "html/input/case", "GET /cases/{token}", "path/2"),
     }
     cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:
@@ -193,6 +195,7 @@ class SignIn:
         ("GET /authorize", "header/location|url/query/code", "GET /callback", "query/code"),
     }
     cookies: ClassVar = {"sid"}
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
 
     @staticmethod
     def visit(browser: Browser) -> None:

@@ -10,11 +10,13 @@ from replay.sanitize.keys import Key
 from replay.sanitize.policy import Policy
 from replay.sanitize.sanitizer import Sanitizer
 from tests.services.apis import APIS
+from tests.services.made import MADE
 from tests.services.pages import PAGES
 from tests.services.web import Answered, Asked, Browser
 
-SERVICES = (*PAGES, *APIS)
-_START = 1_700_000_000_000_000_000
+SERVICES = (*PAGES, *APIS, *MADE)
+START_S = 1_700_000_000
+_START = START_S * 1_000_000_000
 _MS = 1_000_000
 
 
@@ -59,7 +61,8 @@ def recorded(
             )
             return got
 
-        service_type.visit(Browser(send, random.Random(f"{seed} {number}"), number))
+        service.now_s = lambda: found[-1].started / 1e9 if found else START_S
+        service_type.visit(Browser(send, random.Random(f"{seed} {number}"), number, service.now_s))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,8 +113,9 @@ type Send = Callable[[Asked], Answered]
 class Browser:
     """Sends requests as a browser or an API client does, and keeps its cookies."""
 
-    def __init__(self, send: Send, dice: random.Random, number: int) -> None:
+    def __init__(self, send: Send, dice: random.Random, number: int, now_s: Callable[[], float] = time.time) -> None:
         self._send = send
+        self.now_s = now_s
         self.dice = dice
         self.number = number
         self.cookies: dict[str, str] = {}

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from replay.exchange import Exchange
-from replay.plan.bindings import FRESH, Cookies, Fill, Take
+from replay.plan.bindings import FRESH, SAME, Cookies, Fill, Take
 from replay.plan.links.answered import Answer, issued
 from replay.plan.links.places import general, is_listed
 from replay.plan.links.rules import Lookup, Place
@@ -68,10 +68,12 @@ class _Session:
         self.keys += 1
         return self.keys - 1
 
-    def key_of_own(self, value: str) -> int:
-        """The key of a value that the client made up: the same wherever it stands."""
+    def key_of_own(self, value: str, sort: str) -> int | None:
+        """The key of a value that the client made up: the same wherever it stands. None: it was not made up here."""
         key = self.own.get(key_of(value))
-        return self.own.setdefault(key_of(value), self.next_key()) if key is None else key
+        if key is None and sort != SAME:
+            key = self.own[key_of(value)] = self.next_key()
+        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,13 @@ class Binder:
             if leaf.at < filled or not leaf.is_writable:
                 continue
             sort = self._rules.fresh.get((exchange.route, general(leaf.place)))
-            if sort is not None and "|" not in leaf.place:
-                fill.append(Fill(leaf.at, leaf.size, session.key_of_own(leaf.value), source=FRESH, name=sort))
+            own = session.key_of_own(leaf.value, sort) if sort is not None and "|" not in leaf.place else None
+            if sort is not None and own is not None:
+                fill.append(Fill(leaf.at, leaf.size, own, source=FRESH, name=sort, layers=list(leaf.layers)))
                 places.add(leaf.span)
                 filled = leaf.at + leaf.size
                 continue
-            found = self._value(session, exchange, leaf)
+            found = None if leaf.is_trace else self._value(session, exchange, leaf)
             if found is None:
                 continue
             if found.row == _NOT_TAKEN:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from replay.exchange import Exchange
 from replay.plan.links.answered import Answer, issued
+from replay.plan.links.chosen import Choices, is_unique_name
+from replay.plan.links.fresh import fresh_rules
 from replay.plan.links.places import general, is_listed
 from replay.plan.links.rules import Cookie, Link, Place, Rules
 from replay.plan.links.scoring import Evidence, Judged, judge
@@ -20,6 +22,7 @@ from replay.plan.links.sent import Leaf, sent
 from replay.plan.links.stitching import Stitcher
 from replay.plan.links.values import bits, is_candidate, is_strong, key_of
 from replay.plan.wire import Rewrite, serialise
+from replay.sanitize.dates import REFERENCE
 
 MAX_EXCHANGES = 100_000
 """Read for detection; what they show holds for the rest."""
@@ -46,6 +49,8 @@ class _Session:
     """Values that the client used before any answer issued them; short ones with their place, see ``_own``."""
     producers: set[Place] = field(default_factory=set)
     """Places that have issued something new here."""
+    firsts: dict[str, Place] = field(default_factory=dict)
+    """Where the client first sent which value of its own."""
     cookies: dict[str, str] = field(default_factory=dict)
     """Cookie that an answer set → the route that did."""
 
@@ -58,9 +63,14 @@ class _Consumer:
 
 
 class Detector:
-    """Follows a capture in the order of its answers. Memory is bounded by the constants above."""
+    """Follows a capture in the order of its answers. Memory is bounded by the constants above.
 
-    def __init__(self) -> None:
+    Args:
+        zero_s: when the capture began, in seconds since 1970, as its own times have it.
+    """
+
+    def __init__(self, zero_s: float = REFERENCE.timestamp()) -> None:
+        self._choices = Choices(zero_s)
         self._stitcher = Stitcher()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._consumers: defaultdict[Place, _Consumer] = defaultdict(_Consumer)
@@ -68,6 +78,8 @@ class Detector:
         """Hash of a producer and a value it issued → the session that got it last, and how many did."""
         self._answering: defaultdict[Place, list[int]] = defaultdict(lambda: [-1, 0])
         self._cookies: defaultdict[str, set[str]] = defaultdict(set)
+        self._set_names: set[str] = set()
+        """Cookies that any answer has set."""
         self._cookie_seen: defaultdict[str, int] = defaultdict(int)
         self.exchanges = 0
 
@@ -98,9 +110,12 @@ class Detector:
             Cookie(name, sorted(routes), f"set by an answer and sent {self._cookie_seen[name]:,} times")
             for name, routes in self._cookies.items()
         ]
+        fresh, doubtful = fresh_rules(self._choices, self._set_names)
         return Rules(
             link=sorted(links, key=lambda link: (-link.confidence, link.from_, link.read, link.written)),
             cookie=sorted(cookies, key=lambda cookie: cookie.name),
+            fresh=fresh,
+            doubtful=doubtful,
         )
 
     def _request(self, session: _Session, exchange: Exchange) -> None:
@@ -113,9 +128,14 @@ class Detector:
                 done.append(leaf.place)
                 continue
             consumer = (route, general(leaf.place))
-            issue = session.issued.get(key_of(leaf.value))
+            issue = None if leaf.is_trace else session.issued.get(key_of(leaf.value))
             own = _own(leaf.value, consumer[1])
-            if issue is None or own in session.chosen:
+            is_own = issue is None or own in session.chosen
+            if "|" not in leaf.place:
+                self._choices.saw(exchange, consumer[1], leaf.value, session.number, session.firsts, is_own=is_own)
+            if leaf.is_trace:
+                continue
+            if issue is None or is_own:
                 if len(session.chosen) < _MAX_VALUES:
                     session.chosen.add(own)
                 if issue is None:
@@ -160,6 +180,8 @@ class Detector:
         for place, value in issued(answer):
             if place.startswith("set-cookie/") and "|" not in place:
                 session.cookies[place.partition("/")[2]] = exchange.route
+                if len(self._set_names) < _MAX_VALUES:
+                    self._set_names.add(place.partition("/")[2])
             if not is_candidate(value):
                 continue
             key = key_of(value)
@@ -212,13 +234,13 @@ class Detector:
 
 
 def _own(value: str, place: str) -> str:
-    """What a client's own value is remembered by; a short one is its own only where it stood."""
-    return key_of(value) if is_strong(value) else f"{value} {place}"
+    """What a client's own value is remembered by; a short one that is no account's is its own only where it stood."""
+    return key_of(value) if is_strong(value) or is_unique_name(place) else f"{value} {place}"
 
 
-def detect(exchanges: Iterable[Exchange]) -> Rules:
-    """The rules that the first 100,000 exchanges of a capture show."""
-    detector = Detector()
+def detect(exchanges: Iterable[Exchange], zero_s: float = REFERENCE.timestamp()) -> Rules:
+    """The rules that the first 100,000 exchanges of a capture show, which began at ``zero_s``."""
+    detector = Detector(zero_s)
     for exchange in exchanges:
         detector.observe(exchange)
         if detector.exchanges >= MAX_EXCHANGES:

@@ -12,14 +12,17 @@ import msgspec
 
 from replay.errors import InputError, ReplayError
 from replay.plan.links.places import is_answer_place, is_request_place
-from replay.plan.links.rules import RULES_FORMAT, Link, Rules
+from replay.plan.links.rules import RULES_FORMAT, Fresh, Rules
 
-SORTS = ("uuid", "random", "time", "unique")
+SORTS = ("uuid", "random", "time", "unique", "same")
+TABLES = ("link", "cookie", "fresh")
 _HEAD = """\
 # Values that one answer issues and later requests carry, as a capture showed them. Edit at will: a rule that is taken
 # out leaves the recorded value where it stands, and confidence and evidence are for you alone.
 # Places are explained in docs/sessions.md; replay plan --rules FILE reads this back.
 """
+_DOUBTFUL = """
+# What follows the client may have made up, or it names what exists. Take out the marks where it must be made anew."""
 _TABLE = re.compile(r"\s*\[\[(\w+)\]\]\s*(?:#.*)?$")
 _MEMBER = re.compile(r"\s*\"?(\w+)\"?\s*=")
 
@@ -49,9 +52,23 @@ def to_toml(rules: Rules) -> str:
         lines += ["\n[[cookie]]", f"name = {_text(cookie.name)}", f"from = {_texts(cookie.from_)}"]
         lines += [f"evidence = {_text(cookie.evidence)}"]
     for fresh in rules.fresh:
-        lines += ["\n[[fresh]]", f"to = {_texts(fresh.to)}", f"into = {_text(fresh.written)}"]
-        lines += [f"sort = {_text(fresh.sort)}", f"evidence = {_text(fresh.evidence)}"]
+        lines += ["", *_fresh_lines(fresh)]
+    if rules.doubtful:
+        lines.append(_DOUBTFUL)
+    for fresh in rules.doubtful:
+        lines += ["", *(f"# {line}" for piece in _fresh_lines(fresh) for line in piece.splitlines())]
     return "\n".join(lines) + "\n"
+
+
+def _fresh_lines(fresh: Fresh) -> list[str]:
+    return [
+        "[[fresh]]",
+        f"to = {_texts(fresh.to)}",
+        f"into = {_text(fresh.written)}",
+        f"sort = {_text(fresh.sort)}",
+        f"confidence = {fresh.confidence}",
+        f"evidence = {_text(fresh.evidence)}",
+    ]
 
 
 def read_rules(path: Path) -> Rules:
@@ -71,10 +88,15 @@ def read_rules(path: Path) -> Rules:
     if document.get("format") != RULES_FORMAT:
         raise InputError(f'{path}: its format is not "{RULES_FORMAT}". Write the file again with this version.')
     lines = _lines(path, text)
-    for table, shape in (("link", Link), ("cookie", None), ("fresh", None)):
+    for name in document:
+        if name != "format" and name not in TABLES:
+            line = lines.at.get((name, 0, ""), lines.at.get(("", 0, name), 1))
+            tables = ", ".join(f"[[{table}]]" for table in TABLES)
+            raise ReplayError(f"{path}, line {line}: '{name}' is unknown. Known are {tables}.")
+    for table in TABLES:
         for number, entry in enumerate(document.get(table, [])):
             _check_shape(lines, table, number, entry)
-            if shape is Link:
+            if table == "link":
                 _check_place(lines, table, number, "at", entry["at"], is_answer=True)
             if table != "cookie":
                 _check_place(lines, table, number, "into", entry["into"], is_answer=False)

@@ -43,7 +43,8 @@ class Fresh(msgspec.Struct, frozen=True, omit_defaults=True, rename={"written": 
     to: list[str]
     written: str
     sort: str
-    """``uuid``, ``random``, ``time`` or ``unique``; ``unique`` stays the same wherever its session carries it."""
+    """``uuid``, ``random``, ``time`` or ``unique``; ``same``: one that a rule makes anew elsewhere in the session."""
+    confidence: float = 1.0
     evidence: str = ""
 
 
@@ -54,6 +55,8 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     link: list[Link] = []
     cookie: list[Cookie] = []
     fresh: list[Fresh] = []
+    doubtful: list[Fresh] = []
+    """What may be made anew, less surely: a file holds it as comments, and nothing applies it."""
 
 
 type Place = tuple[str, str]

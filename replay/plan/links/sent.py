@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from replay.plan.bindings import Layer
 from replay.plan.links.decoders import DEPTH, inside
@@ -20,7 +20,8 @@ _SKIPPED = word_set(
     x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-requested-with
     """
 )
-_SKIPPED_PARTS = ("sec-", "cf-", "x-amzn-", "x-b3-", "trace-id", "request-id", "correlation-id")
+_SKIPPED_PARTS = ("sec-", "cf-", "x-amzn-", "x-b3-", "trace-id")
+_TRACE_PARTS = ("request-id", "correlation-id")
 _SCHEME = re.compile(r"(?:Bearer|Token|Basic|JWT|ApiKey|DPoP) +", re.IGNORECASE)
 
 
@@ -35,6 +36,8 @@ class Leaf:
     layers: tuple[Layer, ...]
     is_writable: bool = True
     """Another value can be put in its place; not so inside a signed token."""
+    is_trace: bool = False
+    """An id by which a request is followed through systems, which answers echo: no link, though made anew maybe."""
     span: str = ""
     """The place as a forecast names it: of a JSON value the nearest name alone."""
 
@@ -59,7 +62,11 @@ def sent(wire: bytes) -> Iterator[Leaf]:
             place = f"header/{quoted(name)}"
         else:
             place = f"{where}/{quoted(name)}"
-        yield from _nested(span, Leaf(place, value, at, size, (Layer(span.encoding),), span=span.place), 0)
+        leaf = Leaf(place, value, at, size, (Layer(span.encoding),), span=span.place)
+        if where == "header" and any(part in name for part in _TRACE_PARTS):
+            yield replace(leaf, is_trace=True)
+        else:
+            yield from _nested(span, leaf, 0)
 
 
 def _nested(span: Span, leaf: Leaf, depth: int) -> Iterator[Leaf]:
@@ -71,7 +78,7 @@ def _nested(span: Span, leaf: Leaf, depth: int) -> Iterator[Leaf]:
         is_writable = leaf.is_writable and inner.layer is not None
         place = f"{leaf.place}|{inner.step}"
         yield from _nested(
-            span, Leaf(place, inner.value, leaf.at, leaf.size, layers, is_writable, span.place), depth + 1
+            span, Leaf(place, inner.value, leaf.at, leaf.size, layers, is_writable, span=span.place), depth + 1
         )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 
 STRONG_BITS = 48.0
 _LONGEST_KEPT = 48
 LONGEST = 1 << 18
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 def key_of(value: str) -> str:
@@ -39,3 +41,8 @@ def is_strong(value: str) -> bool:
         return False
     has_digit, has_letter = any(c.isdigit() for c in value), any(c.isalpha() for c in value)
     return (has_digit and has_letter) or (has_digit and len(value) >= 15) or len(value) >= 24
+
+
+def is_uuid(value: str) -> bool:
+    """Whether a value reads as a UUID, as programs write it."""
+    return len(value) == 36 and _UUID.fullmatch(value) is not None

@@ -11,7 +11,7 @@ from replay.plan.links.detect import detect
 from replay.plan.links.rules import Rules
 from replay.sanitize.policy import load_policy
 from tests.factories import exchange
-from tests.services.recorded import SERVICES, as_they_were, recorded, sanitised
+from tests.services.recorded import SERVICES, START_S, as_they_were, recorded, sanitised
 
 VISITORS = 12
 
@@ -28,20 +28,28 @@ def pairs(rules: Rules) -> set[tuple[str, str, str, str]]:
     return {(link.from_, link.read, route, link.written) for link in rules.link for route in link.to}
 
 
+def anew(rules: Rules) -> set[tuple[str, str, str]]:
+    return {(route, fresh.written, fresh.sort) for fresh in rules.fresh for route in fresh.to}
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_the_true_links_are_found_and_no_other(service: type) -> None:
+def test_true_links_and_made_up_values_are_found_and_no_others(service: type) -> None:
     rules = detect(capture(service)[0])
 
     assert pairs(rules) == service.links  # type: ignore[attr-defined]
     assert {cookie.name for cookie in rules.cookie} == service.cookies  # type: ignore[attr-defined]
+    assert anew(rules) == service.fresh  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_pseudonyms_change_nothing_of_what_is_found(service: type) -> None:
     clean, raw = capture(service)
 
-    assert pairs(detect(clean)) == pairs(detect(raw))
-    assert detect(clean).cookie == detect(raw).cookie
+    found, found_raw = detect(clean), detect(raw, START_S)
+
+    assert pairs(found) == pairs(found_raw)
+    assert found.cookie == found_raw.cookie
+    assert found.fresh == found_raw.fresh
 
 
 def test_a_value_that_the_client_had_first_is_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from replay.errors import InputError, ReplayError
@@ -19,7 +20,7 @@ RULES = Rules(
         Link("GET /login", 'html/input/a"b', ["POST /login"], "form/csrf"),
     ],
     cookie=[Cookie("sid", ["GET /login"], "sent 3 times")],
-    fresh=[Fresh(["POST /orders"], "header/idempotency-key", "uuid")],
+    fresh=[Fresh(["POST /orders"], "header/idempotency-key", "uuid", 0.9, "named as a key")],
 )
 HEAD = 'format = "rules/1"\n\n[[link]]\n'
 LINK = 'from = "POST /a"\nat = "json/id"\nto = ["GET /a/{int}"]\ninto = "path/2"\n'
@@ -35,13 +36,24 @@ def test_rules_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_rules(written(tmp_path, to_toml(RULES))) == RULES
 
 
+def test_what_is_doubtful_is_applied_once_its_marks_are_taken_out(tmp_path: Path) -> None:
+    doubtful = Fresh(["GET /a", "POST /a"], "query/nonce", "random", 0.4, "seldom")
+    text = to_toml(Rules(doubtful=[doubtful]))
+    bare = text.replace("\n# [[fresh]]", "\n[[fresh]]").replace("\n# to", "\nto").replace("\n# ]", "\n]")
+    for start in ("    ", "into", "sort", "confidence", "evidence"):
+        bare = bare.replace(f"\n# {start}", f"\n{start}")
+
+    assert read_rules(written(tmp_path, text)) == Rules()
+    assert read_rules(written(tmp_path, bare)) == Rules(fresh=[doubtful])
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_every_rule_that_is_found_can_be_read_back_and_fulfilled(tmp_path: Path, service: type) -> None:
     exchanges = list(sanitised(recorded(service, 6), load_policy("builtin:strict")))
     rules = detect(exchanges)
     path = written(tmp_path, to_toml(rules))
 
-    assert read_rules(path) == rules
+    assert read_rules(path) == msgspec.structs.replace(rules, doubtful=[])
     check_against(path, rules, {each.route for each in exchanges})
 
 
@@ -54,6 +66,7 @@ def test_every_rule_that_is_found_can_be_read_back_and_fulfilled(tmp_path: Path,
         (HEAD + LINK + "speed = 1\n", r"line 8: \[\[link\]\] knows no 'speed'"),
         (HEAD + LINK.replace('["GET /a/{int}"]', '"GET /a"'), r"line 6: 'to' is a list"),
         (HEAD + "from = \n", r"is no TOML"),
+        (HEAD.replace("link", "lnk"), r"line 3: 'lnk' is unknown\. Known are \[\[link\]\]"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
