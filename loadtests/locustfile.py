@@ -31,10 +31,13 @@ __all__ = ["LaneUser"]
 LEAD_NS = 500_000_000
 """From the order to start until the run clock is zero: every worker hears of it before."""
 MERGE_WITHIN_S = 0.25
+READY_EVERY_S = 0.02
 
 if SPEC_VARIABLE not in os.environ:
     sys.exit("loadtests/locustfile.py is started by 'replay run'; see 'replay run --help'.")
 SPEC_PATH = Path(os.environ[SPEC_VARIABLE])
+if not os.read(0, 1):  # 'replay run' starts us early, and lets us begin once everything is checked
+    sys.exit("'replay run' has ended before this run could begin.")
 SPEC = read_spec(SPEC_PATH)
 if SPEC.profile:
     from loadtests.shapes import ProfileShape
@@ -216,6 +219,8 @@ def _on_init(environment: Environment, **_: Any) -> None:
         )
         environment.events.worker_report.add_listener(lambda client_id, data: master.worker_report(client_id, data))
         environment.events.spawning_complete.add_listener(lambda **_: master.spawning_complete())
+        while len(runner.clients.ready) < SPEC.workers:  # Locust itself would look for them once a second
+            gevent.sleep(READY_EVERY_S)
     elif isinstance(runner, WorkerRunner):
         worker = Worker(environment)
         _PARTS.append(worker)

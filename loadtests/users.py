@@ -27,13 +27,13 @@ from loadtests.engine.control import (
     Finished,
     Progress,
     Ready,
+    RouteCounts,
     SetLanes,
     Start,
     Stop,
     line,
     reports,
 )
-from loadtests.engine.counts import RouteCounts
 from replay.runs import Tick
 from replay.runspec import RunSpec
 

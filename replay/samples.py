@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from replay.artefacts import create_private
 from replay.errors import InputError
@@ -79,6 +78,8 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
     """
     try:
         if path.suffix == TABLE_SUFFIX:
+            import pyarrow.parquet as pq  # not by what only writes streams: an engine is to be ready soon
+
             with pq.ParquetFile(path) as table:
                 _check(path, table.schema_arrow)
                 yield from table.iter_batches()
@@ -129,6 +130,8 @@ def compact(run: Path, change: Callable[[pa.Table], pa.Table] | None = None) -> 
 
     Memory is bounded by one batch. A stream goes only when its table is complete under its final name.
     """
+    import pyarrow.parquet as pq  # as in read_batches
+
     rows = 0
     for stream in sorted(run.glob(f"samples-*{STREAM_SUFFIX}")):
         table = stream.with_suffix(TABLE_SUFFIX)

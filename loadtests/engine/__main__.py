@@ -19,12 +19,13 @@ from loadtests.engine.control import (
     Outbox,
     Progress,
     Ready,
+    RouteCounts,
     SetLanes,
     Start,
     Stop,
     commands,
 )
-from loadtests.engine.counts import RouteCounts, count, merge
+from loadtests.engine.counts import count, merge
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.guarded_loop import event_loop
 from loadtests.engine.hooked import Hooked

@@ -6,7 +6,6 @@ import os
 
 import msgspec
 
-from loadtests.engine.counts import RouteCounts
 from replay.runs import Tick
 
 SILENCE_NS = 3_000_000_000
@@ -36,6 +35,25 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """Report: the plan is open, the engine can start."""
+
+
+class RouteCounts(msgspec.Struct):
+    """Of one route, since the last report."""
+
+    route: str
+    method: str
+    requests: int = 0
+    failures: int = 0
+    total_ms: float = 0.0
+    min_ms: float = 0.0
+    max_ms: float = 0.0
+    bytes_in: int = 0
+    histogram: dict[int, int] = {}
+    """Response times by Locust's bucket in milliseconds."""
+    per_second: dict[int, int] = {}
+    """Requests by the second of the run clock in which they ended."""
+    failures_per_second: dict[int, int] = {}
+    errors: dict[str, int] = {}
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):

@@ -5,34 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from loadtests.engine.control import RouteCounts
 from loadtests.engine.recorder import Records
 from replay.samples import ERRORS
 
 _MS = 1_000_000
 _DENSE = 16
 """Up to so many places a sample, counting in place is quicker than sorting."""
-
-
-class RouteCounts(msgspec.Struct):
-    """Of one route, since the last report."""
-
-    route: str
-    method: str
-    requests: int = 0
-    failures: int = 0
-    total_ms: float = 0.0
-    min_ms: float = 0.0
-    max_ms: float = 0.0
-    bytes_in: int = 0
-    histogram: dict[int, int] = {}
-    """Response times by Locust's bucket in milliseconds."""
-    per_second: dict[int, int] = {}
-    """Requests by the second of the run clock in which they ended."""
-    failures_per_second: dict[int, int] = {}
-    errors: dict[str, int] = {}
 
 
 def locust_buckets(milliseconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -130,7 +130,7 @@ def production_rates(order: Order) -> tuple[float, float]:
     """Production's requests a second of what is sent: the mean over the plan, and the busiest minute of it."""
     import numpy as np
 
-    plan, sent = order.plan, order.survey.requests
+    plan, sent = order.plan, order.examination.result().survey.requests
     seconds = plan.manifest.duration_ns / 1e9
     minutes = np.zeros(max(1, math.ceil(seconds / 60)))
     for batch in plan.batches():

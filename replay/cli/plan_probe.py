@@ -44,9 +44,6 @@ def probe(
     """
     order = prepare(options)
     run_preflight.reach(order.spec.targets, order.spec.tls)
-    progress(
-        f"Probing: {len(order.survey.probes)} requests, {len(order.survey.routes)} routes, at most ten a second."
-    )
     probed = _sent(order)
     forecast = order.plan.manifest.forecast
     routes = order.plan.manifest.routes
@@ -73,9 +70,12 @@ def probe(
 
 
 def _sent(order: Order) -> list[Probed]:
+    examined = order.examination.result()
+    probes, routes = examined.survey.probes, examined.survey.routes
+    progress(f"Probing: {len(probes)} requests, {len(routes)} routes, at most ten a second.")
     with tempfile.TemporaryDirectory(prefix="replay-probe-") as folder:
-        spec = msgspec.structs.replace(order.spec, out=folder)
-        return run_preflight.probe(write_spec(Path(folder), spec), order.survey.probes, os.environ)
+        spec = msgspec.structs.replace(order.spec, out=folder, plan_state=examined.state)
+        return run_preflight.probe(write_spec(Path(folder), spec), probes, os.environ)
 
 
 def _print(found: Sequence[Missing], reached: float, *, has_key: bool) -> None:

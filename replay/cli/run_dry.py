@@ -14,7 +14,7 @@ FIRST = 20
 
 def show_dry_run(order: Order) -> None:
     """Print targets, counts by route, what is left out, and the first requests."""
-    spec, survey = order.spec, order.survey
+    spec, survey = order.spec, order.examination.result().survey
     for target in spec.targets:
         stdout.print(f"target   {target.url} at {target.address}" + (f" for {target.host}" if target.host else ""))
     played = "" if spec.loops == 1 else f"played {spec.loops} times " if spec.loops else "played many times "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -12,12 +13,12 @@ from pathlib import Path
 from replay.artefacts import named
 from replay.capture.manifest import Origin
 from replay.cli.output import progress
+from replay.cli.run_examination import Examination
 from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
-from replay.cli.run_survey import Survey, survey
 from replay.cli.values import duration_s, share
 from replay.errors import InputError, ReplayError
-from replay.plan.store import Plan, PlanManifest, open_plan, verify
+from replay.plan.store import Plan, PlanManifest, open_plan
 from replay.runs import Target
 from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
@@ -73,11 +74,12 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A run that may begin: everything checked, nothing sent."""
+    """A run that may begin once its plan is examined: everything else is checked, and nothing sent."""
 
     plan: Plan
     spec: RunSpec
-    survey: Survey
+    """Without what only a run that begins knows: the plan's examined state, and the folder."""
+    examination: Examination
     folder: Path
     schedule_ns: int
     """Length of the schedule on the run clock."""
@@ -90,7 +92,7 @@ class Order:
 
 
 def prepare(options: RunOptions) -> Order:
-    """Check the options against the plan, admit the targets, and count what will be sent.
+    """Check the options against the plan, admit the targets, and begin to examine the plan's requests.
 
     Raises:
         ReplayError: an option is wrong; InputError: the plan is; RefusedError: a target is forbidden;
@@ -116,12 +118,7 @@ def prepare(options: RunOptions) -> Order:
     interlock = _interlock(manifest.origins)
     routing = assign([parse_target(text) for text in options.targets], manifest.hosts)
     targets = [interlock.admit(target) for target in routing.targets]
-    state = verify(plan)
-    replaced = {name.lower() for name in _headers(options.headers)}
-    found = survey(plan, {target.host for target in targets}, options.writes, replaced)
-    if not found.requests:
-        raise ReplayError(f"{plan.folder}: nothing is left to send. See 'replay run --dry-run' for what is left out.")
-    return _order(options, plan, state, interlock, targets, found)
+    return _order(options, plan, interlock, targets)
 
 
 def _is_ours(argument: str) -> bool:
@@ -145,9 +142,7 @@ def _interlock(origins: list[Origin]) -> Interlock:
     return Interlock(origins, safety.allow, deny=safety.deny).completed()
 
 
-def _order(
-    options: RunOptions, plan: Plan, state: PlanState, interlock: Interlock, targets: list[Target], found: Survey
-) -> Order:
+def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target]) -> Order:
     manifest = plan.manifest
     at_once = manifest.lanes / manifest.captured_share
     stages = parse_profile(options.profile) if options.profile else []
@@ -173,7 +168,8 @@ def _order(
     warmup_ns = _nanoseconds(options.warmup) if options.warmup else 0
     if warmup_ns >= schedule_ns:
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
-    workers = options.processes or _processes(found.requests * users / at_once / max(1e-9, plan_ns / SECOND_NS))
+    hosts = {target.host for target in targets}
+    rate_per_s = _expected(manifest, hosts, options.writes) * users / at_once / max(1e-9, plan_ns / SECOND_NS)
     most_connections = 0 if options.connections in _SHARING else _count(options.connections)
     tls = TLSFiles(_path(options.ca), options.insecure, _path(options.cert), _path(options.key))
     tls_context(tls)
@@ -184,7 +180,7 @@ def _order(
         run_id=secrets.token_hex(6),
         plan=str(plan.folder.resolve()),
         plan_hash=manifest.hash,
-        plan_state=state,
+        plan_state=PlanState(0, 0),  # of no file: engines refuse it
         out="",
         targets=targets,
         origins=list(interlock.origins),
@@ -197,7 +193,7 @@ def _order(
         loops=loops,
         users=users,
         users_at_once=at_once,
-        workers=workers,
+        workers=options.processes or _processes(rate_per_s),
         stop_at_ns=stop_at_ns,
         timeout_ns=_nanoseconds(options.timeout),
         first_byte_timeout_ns=_nanoseconds(options.first_byte_timeout or options.timeout),
@@ -218,7 +214,7 @@ def _order(
     return Order(
         plan=plan,
         spec=spec,
-        survey=found,
+        examination=Examination(plan, hosts, options.writes, {name.lower() for name in spec.headers}),
         folder=folder,
         schedule_ns=schedule_ns,
         warmup_ns=warmup_ns,
@@ -236,6 +232,13 @@ def _check_rows(manifest: PlanManifest, clones: int) -> None:
             f"--scale: a session is played {clones} times at once, and the plan's pools have rows for "
             f"{manifest.clones}. Plan again with --clones {clones}."
         )
+
+
+def _expected(manifest: PlanManifest, hosts: Set[str], writes: Collection[str]) -> int:
+    """About how many of the plan's requests are sent, from what its manifest counts; the examination is exact."""
+    of_hosts = sum(count for host, count in manifest.hosts.items() if host in hosts)
+    unsent = sum(count for route, count in manifest.writes.items() if route not in writes)
+    return max(1, of_hosts - unsent)
 
 
 def _processes(rate_per_s: float) -> int:

@@ -39,6 +39,13 @@ class Locust:
         """The children that have ended."""
         return [child for child in self.children if child.process.poll() is not None]
 
+    def begin(self) -> None:
+        """Have them read their orders, which are written by now, and begin."""
+        for child in self.children:
+            with contextlib.suppress(BrokenPipeError):  # it has ended, and whoever watches it will say so
+                child.process.stdin.write(b"\n")  # type: ignore[union-attr]
+                child.process.stdin.flush()  # type: ignore[union-attr]
+
     def wait(self, seconds: float) -> bool:
         """Wait until all have ended, with their engines; False where some have not in time."""
         deadline = time.monotonic() + seconds
@@ -66,7 +73,10 @@ class Locust:
 def start_locust(
     users: int, workers: int, host: str, ui: bool, extra: Sequence[str], environment: Mapping[str, str], logs: Path
 ) -> Locust:
-    """Start a master and ``workers`` workers that begin ``users`` users at once; ``logs`` takes what they say."""
+    """Start a master and ``workers`` workers for ``users`` users; ``logs`` takes what they say.
+
+    They load, which takes seconds, and wait for ``begin`` before they look at their orders.
+    """
     port, web_port = free_port(), free_port() if ui else 0
     program, ours = [sys.executable, "-m", "locust", "--loglevel", "INFO"], ["-f", str(_LOCUSTFILE)]
     master = [
@@ -95,7 +105,7 @@ def _start(name: str, command: list[str], environment: Mapping[str, str], logs: 
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,  # held open: its end tells the child that we are gone
+            stdin=subprocess.PIPE,  # a line lets the child begin; its end tells the child that we are gone
             stdout=log,
             stderr=log,
             env=dict(environment),

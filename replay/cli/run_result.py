@@ -18,12 +18,13 @@ from replay.cli.output import progress
 from replay.cli.run_load import load_changes
 from replay.cli.run_order import Order
 from replay.cli.run_processes import start_locust
+from replay.cli.run_survey import Survey
 from replay.cli.run_via import proxies
 from replay.cli.run_watch import Watch, watch
 from replay.errors import ReplayError
 from replay.journal import journal_path
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
-from replay.runspec import SECOND_NS, SPEC_VARIABLE, RunSpec, write_spec
+from replay.runspec import SECOND_NS, SPEC_NAME, SPEC_VARIABLE, RunSpec, write_spec
 from replay.samples import compact
 
 LOGS_NAME = "logs"
@@ -43,7 +44,8 @@ def perform(order: Order) -> Done:
 
     Raises:
         IncompleteError: the target cannot be reached.
-        ReplayError: the preflight found that staging lacks the plan's data.
+        InputError: the plan's requests were changed.
+        ReplayError: none of them may be sent, or the preflight found that staging lacks the plan's data.
         RefusedError: Locust was given another host.
     """
     spec = order.spec
@@ -68,12 +70,29 @@ def perform(order: Order) -> Done:
 
 
 def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, Watch]:
-    """What became of the preflight, and of the run."""
-    spec_path = write_spec(part, spec)
-    environment = os.environ | {SPEC_VARIABLE: str(spec_path.resolve()), "PYTHONPATH": _path()}
-    preflight = _preflight(order, spec_path, environment)
+    """What became of the preflight, and of the run. Locust's processes load while the plan is still examined."""
+    environment = os.environ | {SPEC_VARIABLE: str((part / SPEC_NAME).resolve()), "PYTHONPATH": _path()}
+    locust = start_locust(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
+    try:
+        examined = order.examination.result()
+        spec_path = write_spec(part, msgspec.structs.replace(spec, plan_state=examined.state))
+        preflight = _preflight(order, examined.survey, spec_path, environment)
+        _announce(order, examined.survey)
+        if locust.web_url:
+            progress(f"Locust's page is at {locust.web_url}")
+        locust.begin()
+    except BaseException:
+        locust.end()
+        raise
+    seen = watch(locust, part, spec.workers, _longest_s(order))
+    spec_path.unlink()
+    return preflight, seen
+
+
+def _announce(order: Order, survey: Survey) -> None:
+    spec = order.spec
     progress(
-        f"Replaying {order.survey.requests:,} requests of production ×{order.scale:g} over "
+        f"Replaying {survey.requests:,} requests of production ×{order.scale:g} over "
         f"{order.schedule_ns / 1e9:,.0f} s against {', '.join(target.url for target in spec.targets)}."
     )
     if spec.loops != 1:
@@ -82,12 +101,6 @@ def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, W
             "production's did."
             + (" Rows of its unique pools are used again each time." if order.plan.manifest.clones else "")
         )
-    locust = start_locust(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
-    if locust.web_url:
-        progress(f"Locust's page is at {locust.web_url}")
-    seen = watch(locust, part, spec.workers, _longest_s(order))
-    spec_path.unlink()
-    return preflight, seen
 
 
 def _at_proxy(manifest: RunManifest, unseen: int, problem: str) -> RunManifest:
@@ -97,20 +110,20 @@ def _at_proxy(manifest: RunManifest, unseen: int, problem: str) -> RunManifest:
     return found
 
 
-def _preflight(order: Order, spec_path: Path, environment: dict[str, str]) -> str:
-    probes = order.survey.probes
+def _preflight(order: Order, survey: Survey, spec_path: Path, environment: dict[str, str]) -> str:
+    probes = survey.probes
     if order.spec.hooks is not None and not (order.preflight and probes):
         run_preflight.probe(spec_path, [], environment)  # a hooks file that cannot begin says so before Locust starts
     if not order.preflight:
         return "overridden"
     if not probes:
         return "skipped"
-    progress(f"Preflight: {len(probes)} requests, {len(order.survey.routes)} routes, at most ten a second.")
+    progress(f"Preflight: {len(probes)} requests, {len(survey.routes)} routes, at most ten a second.")
     checks = run_preflight.check(run_preflight.probe(spec_path, probes, environment))
-    reached = run_preflight.judge(checks, order.survey.routes)
+    reached = run_preflight.judge(checks, survey.routes)
     if reached >= run_preflight.ENOUGH:
         return "passed"
-    run_preflight.show(checks, order.survey.routes)
+    run_preflight.show(checks, survey.routes)
     raise ReplayError(
         f"{reached:.0%} of the plan gets the recorded status class; {run_preflight.ENOUGH:.0%} are needed. "
         "Follow the cures above, or replay all the same with --no-preflight."
@@ -121,7 +134,7 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
     plan, spec = order.plan.manifest, order.spec
     ends = seen.ends.values()
     left_out = dict(plan.left_out)
-    for reason, count in order.survey.left_out.items():
+    for reason, count in order.examination.result().survey.left_out.items():
         left_out[reason] = left_out.get(reason, 0) + count
     at_ns = max(
         (end.at_ns for end in ends), default=max((tick.tick.second for tick in seen.ticks), default=0) * 10**9

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from replay.capture.before_target import Settings
 from replay.cli.run_processes import free_port
 from replay.errors import EXIT_OK, IncompleteError
-from replay.proxied import ProxyTimes
 from replay.runspec import RunSpec
+
+if TYPE_CHECKING:
+    from replay.proxied import ProxyTimes
 
 _END_S = 180.0
 
@@ -33,6 +36,8 @@ class Via:
 
     def times(self) -> ProxyTimes | None:
         """What they saw; their files are gone afterwards. None where there were none."""
+        from replay.proxied import ProxyTimes
+
         if not self.files:
             return None
         found = ProxyTimes(self.files)

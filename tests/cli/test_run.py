@@ -370,6 +370,18 @@ def test_hooks_that_cannot_begin_end_the_run_before_locust_starts(folder: Path) 
     assert sorted(path.name for path in folder.iterdir()) == ["p", "sign.py"]
 
 
+def test_a_plan_that_was_changed_ends_the_run_before_anything_is_sent(folder: Path) -> None:
+    requests = write_plan(folder / "p", steady(1)) / "requests.arrow"
+    requests.write_bytes(requests.read_bytes().replace(b"/a?n=7", b"/b?n=7"))
+    with serving() as server:
+        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT, "--no-preflight")
+
+    assert ended.code == EXIT_INPUT
+    assert "its hash differs" in ended.err.splitlines()[-1]
+    assert not server.arrivals
+    assert sorted(path.name for path in folder.iterdir()) == ["p"]
+
+
 def test_a_forbidden_target_gets_not_one_packet(folder: Path) -> None:
     with serving() as production:
         origin = Origin(host="127.0.0.1", port=production.port, addresses=["127.0.0.1"])
@@ -537,8 +549,8 @@ def test_a_plan_is_played_as_often_as_the_run_is_long(
 def test_loading_the_plan_counts_what_is_sent_and_picks_probes(tmp_path: Path) -> None:
     rows = [*steady(1), planned(5, 900, method="POST", path="/cart", route="POST /cart")]
     plan = str(write_plan(tmp_path / "p", rows))
-    without = prepare(RunOptions(plan, ["http://127.0.0.1:1"])).survey
-    with_writes = prepare(RunOptions(plan, ["http://127.0.0.1:1"], writes=["POST /cart"])).survey
+    without = prepare(RunOptions(plan, ["http://127.0.0.1:1"])).examination.result().survey
+    with_writes = prepare(RunOptions(plan, ["http://127.0.0.1:1"], writes=["POST /cart"])).examination.result().survey
 
     assert (without.requests, with_writes.requests) == (40, 41)
     assert without.left_out == {"a write without --writes": 1}

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from loadtests.engine.counts import RouteCounts, count, locust_buckets, merge
+from loadtests.engine.control import RouteCounts
+from loadtests.engine.counts import count, locust_buckets, merge
 from loadtests.engine.recorder import RECORD, Records
 from replay.samples import ERRORS
 

@@ -125,6 +125,7 @@ def test_a_worker_that_was_started_with_another_host_is_refused(tmp_path: Path) 
     done = subprocess.run(
         [sys.executable, "-c", WORKER, "http://127.0.0.1:8000", *others, "http://127.0.0.1:8000.evil.example"],
         env={**os.environ, SPEC_VARIABLE: str(write_spec(tmp_path / "run", spec))},
+        input="\n",
         capture_output=True,
         text=True,
         timeout=30,
@@ -132,6 +133,22 @@ def test_a_worker_that_was_started_with_another_host_is_refused(tmp_path: Path) 
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_of_locust_that_nobody_lets_begin_ends(tmp_path: Path) -> None:
+    """It is started while ``replay run`` still checks; where that ends, so does it."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import loadtests.locustfile"],
+        env={**os.environ, SPEC_VARIABLE: str(tmp_path / "not written")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode not in {0, EXIT_USAGE}
+    assert "before this run could begin" in done.stderr
 
 
 def test_a_worker_without_the_run_s_orders_does_not_begin() -> None:

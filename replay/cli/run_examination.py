@@ -1,0 +1,51 @@
+"""A plan's requests are read before a run, beside what else must begin: their hash is checked, they are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Set
+from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+
+from replay.cli.run_survey import Survey, survey
+from replay.errors import ReplayError
+from replay.plan.store import Plan, verify
+from replay.runspec import PlanState
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a plan's requests turned out to be."""
+
+    state: PlanState
+    """The requests file when its hash was checked."""
+    survey: Survey
+
+
+class Examination:
+    """Reads the requests of ``plan`` from now on, in two threads that an interrupted program does not wait for.
+
+    The arguments are those of ``survey``.
+    """
+
+    def __init__(
+        self, plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str] = frozenset()
+    ) -> None:
+        self._plan = plan
+        readers = ThreadPool(2)
+        self._state = readers.apply_async(verify, (plan,))
+        self._survey = readers.apply_async(survey, (plan, hosts, writes, replaced))
+        readers.close()
+
+    def result(self) -> Examined:
+        """What was found, once all has been read.
+
+        Raises:
+            InputError: the requests are not those that the plan was made with.
+            ReplayError: none of them may be sent.
+        """
+        found = Examined(self._state.get(), self._survey.get())
+        if not found.survey.requests:
+            raise ReplayError(
+                f"{self._plan.folder}: nothing is left to send. See 'replay run --dry-run' for what is left out."
+            )
+        return found
