@@ -227,6 +227,9 @@ def _composite(rng: random.Random) -> Value:
     return Value("composite", f"order-{number}-{code}7{code[::-1]}", (number, f"{code}7{code[::-1]}"))
 
 
+MARKS: Make = _plain("marks alone", lambda rng: _pick(rng, "!@#$^*()|~", 14))
+"""Punctuation between words is layout and stays; where a text is nothing else it is replaced."""
+
 KINDS: dict[str, Make] = {
     "integer id": _plain("integer id", lambda rng: _digits(rng, 10), number=True),
     "long integer id": _plain("long integer id", lambda rng: _digits(rng, 12), number=True),

@@ -15,7 +15,7 @@ import msgspec
 import places_of_requests as requests
 import places_of_responses as responses
 from exchanges import EPOCH_NS, Message, exchange
-from plants import KINDS, Value
+from plants import KINDS, MARKS, Value
 
 from replay.audit.canaries import Canary, Search
 from replay.audit.detectors import detect
@@ -42,6 +42,14 @@ PLACES: dict[str, Callable[[str], Message]] = {
     **{f"D body, {name}": place for name, place in responses.BODIES.items()},
 }
 NUMBERS = frozenset(f"C {name}" for name in requests.NUMBERS)
+OF_MARKS = (
+    *("A path segment", "A query value", "A query value, json", "A query name", "A fragment"),
+    *("B bearer", "B basic password", "B api key header", "B entity tag condition", "B cookie value"),
+    *("B cookie value, json", "B own header", "C json string", "C json key", "C json in base64", "C form value"),
+    *("C multipart value", "C xml text", "C csv", "D header, set-cookie value", "D header, location, query"),
+    *("D body, token issued", "D body, json escapes", "D body, html attribute", "D body, event text"),
+)
+"""Places where a value has no words beside it."""
 
 type Clean = Callable[[RawExchange], object | None]
 
@@ -75,7 +83,7 @@ class Outcome:
 def plants(
     seed: int = SEED, kinds_a_place: int = KINDS_A_PLACE, without: Container[str] = frozenset()
 ) -> list[Plant]:
-    """Every place with a sample of the kinds, or with all that fit where it takes numbers only."""
+    """Every place with a sample of the kinds, or with all that fit where it takes numbers only; and marks alone."""
     rng = random.Random(seed)
     found: list[Plant] = []
     names = [kind for kind in KINDS if kind not in without]
@@ -86,6 +94,9 @@ def plants(
             values = [value for kind in names for value in [KINDS[kind](rng)] if value.is_number] * 2
         for value in values:
             found.append(Plant(len(found), place, value, exchange(make(value.text), len(found))))
+    for place in OF_MARKS:
+        value = MARKS(rng)
+        found.append(Plant(len(found), place, value, exchange(PLACES[place](value.text), len(found))))
     return found
 
 
