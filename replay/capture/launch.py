@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,8 +21,9 @@ from pathlib import Path
 
 import msgspec
 
+from replay.capture.private_folder import private_folder
 from replay.capture.proxy import ProxySettings, command, environment
-from replay.capture.wire import CONFDIR_PREFIX, Counters, Done, Failed, Fault, Opened, Ready, Stopped, Word, words
+from replay.capture.wire import Counters, Done, Failed, Fault, Opened, Ready, Stopped, Word, words
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
 
 START_PATIENCE_S = 60.0
@@ -88,12 +88,12 @@ class Launch:
         with ExitStack() as stack:
             stack.enter_context(self._selector)
             stack.enter_context(self._signals())
-            confdir = stack.enter_context(tempfile.TemporaryDirectory(prefix=CONFDIR_PREFIX))
+            confdir = stack.enter_context(private_folder())
             reading, writing = os.pipe()
             try:
-                worker = stack.enter_context(self._start_worker(reading))
+                worker = stack.enter_context(self._start_worker(reading, confdir))
                 self._await_ready(worker)
-                control, proxy = self._start_proxy(Path(confdir), writing)
+                control, proxy = self._start_proxy(confdir, writing)
             finally:
                 os.close(reading)
                 os.close(writing)
@@ -114,10 +114,10 @@ class Launch:
     # -- starting --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _start_worker(self, reading: int) -> Iterator[subprocess.Popen[bytes]]:
+    def _start_worker(self, reading: int, confdir: Path) -> Iterator[subprocess.Popen[bytes]]:
         fds = [reading] if self._key_fd is None else [reading, self._key_fd]
         worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", self._worker.module, str(reading)],
+            [sys.executable, "-P", "-m", self._worker.module, str(reading), str(confdir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,14 +1,16 @@
 """A process behind the proxy: reads its settings, says that it is ready, and takes frames until the pipe ends.
 
-``python -m MODULE FD`` reads its settings as one JSON object from stdin, answers with lines on stdout (``Ready``, or
-``Failed`` with the reason) and works until the pipe ``FD`` ends. Raw values exist in the memory of this process and
-of the proxy only: it dumps no core, cannot be traced, and says of an error only its type and place.
+``python -m MODULE FD FOLDER`` reads its settings as one JSON object from stdin, answers with lines on stdout
+(``Ready``, or ``Failed`` with the reason) and works until the pipe ``FD`` ends. Where the launcher did not live that
+long it removes ``FOLDER``, the proxy's. Raw values exist in the memory of this process and of the proxy
+only: it dumps no core, cannot be traced, and says of an error only its type and place.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -44,6 +46,7 @@ def work(taker_of: Callable[[bytes], Taker], name: str) -> int:
     """Work for a launcher with what ``taker_of`` makes of the settings; returns an exit code of ``replay.errors``."""
     forbid_dumps()
     os.umask(0o077)
+    launcher = os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of the pipe ends this process, after all traffic has
     try:
@@ -52,6 +55,8 @@ def work(taker_of: Callable[[bytes], Taker], name: str) -> int:
         try:
             serve(int(sys.argv[1]), taker)
         finally:
+            if os.getppid() != launcher:  # it was killed, and the proxy has ended: nobody else removes it
+                shutil.rmtree(sys.argv[2], ignore_errors=True)
             code = taker.close(time.monotonic())
     except ReplayError as error:
         say(Failed(str(error), error.exit_code))

@@ -1,4 +1,4 @@
-"""The stopwatch's process, ``python -m replay.capture.stopwatch FD``: when marked requests passed the proxy.
+"""The stopwatch's process, ``python -m replay.capture.stopwatch FD FOLDER``: when marked requests passed the proxy.
 
 It stands where the sanitiser stands in a capture, behind the same addon, and keeps four numbers of every exchange.
 """

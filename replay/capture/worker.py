@@ -1,4 +1,4 @@
-"""The sanitiser's process, ``python -m replay.capture.worker FD``: raw exchanges → clean segments and a manifest."""
+"""The sanitiser's process, ``python -m replay.capture.worker FD FOLDER``: raw exchanges → segments and manifest."""
 
 from __future__ import annotations
 

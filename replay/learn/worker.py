@@ -1,4 +1,4 @@
-"""The learner's process, ``python -m replay.learn.worker FD``: live raw exchanges → a proposed policy.
+"""The learner's process, ``python -m replay.learn.worker FD FOLDER``: live raw exchanges → a proposed policy.
 
 Recordings are read twice, traffic passes once. So exchanges are held, in memory only, until 32 MiB have come
 together: their paths teach the routes. From then on the oldest is looked at, and forgotten, for each that comes; the

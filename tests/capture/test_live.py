@@ -176,11 +176,18 @@ def test_when_the_sanitiser_is_killed_traffic_goes_on_and_the_loss_is_told(start
     assert (manifest.seen, manifest.written, manifest.dropped) == (6, 1, {"sanitiser-died": 5})
 
 
-def test_when_the_launcher_is_killed_its_children_end_in_order(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_proxy_killed", [False, True])
+def test_when_the_launcher_is_killed_its_children_end_in_order(
+    start: Start, tmp_path: Path, is_proxy_killed: bool
+) -> None:
     running = start()
     get(running.port, "/items")
-    children = running.children()
+    if is_proxy_killed:
+        time.sleep(0.3)  # the exchange has reached the sanitiser
+    children, proxy = running.children(), running.child("mitmdump")
     running.process.kill()
+    if is_proxy_killed:
+        proxy.kill()
     running.process.wait()
     _, alive = psutil.wait_procs(children, timeout=15)
 
@@ -189,7 +196,7 @@ def test_when_the_launcher_is_killed_its_children_end_in_order(start: Start, tmp
     assert not list(tmp_path.glob("replay-capture-*"))
     reader = CaptureReader(running.folder)
     assert len(list(reader)) == 1
-    assert reader.manifest.complete
+    assert reader.manifest.complete is not is_proxy_killed
 
 
 def test_when_all_is_killed_what_was_flushed_is_read(start: Start) -> None:
