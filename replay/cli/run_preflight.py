@@ -15,6 +15,7 @@ import msgspec
 from rich.table import Table
 
 from replay.cli.output import cell, stderr
+from replay.cli.run_processes import direct
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.runs import Target
 from replay.runspec import Probed, Probes
@@ -86,7 +87,7 @@ def probe(spec_path: Path, requests: list[int], environment: Mapping[str, str]) 
     done = subprocess.run(
         [sys.executable, "-m", "loadtests.engine.preflight", str(spec_path)],
         input=msgspec.json.encode(Probes(requests)),
-        env=dict(environment),
+        env=direct(environment),
         capture_output=True,
         check=False,
     )

@@ -18,6 +18,8 @@ from replay.artefacts import create_private
 _LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
 _LOOPBACK = "127.0.0.1"
 _POLITE_S = 4.0
+_PROXIES = frozenset(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "ws", "wss", "socks", "all", "no"))
+"""Variables, in either case, that clients of HTTP read of themselves."""
 
 
 @dataclass(slots=True)
@@ -108,12 +110,18 @@ def _start(name: str, command: list[str], environment: Mapping[str, str], logs: 
             stdin=subprocess.PIPE,  # a line lets the child begin; its end tells the child that we are gone
             stdout=log,
             stderr=log,
-            env=dict(environment),
+            env=direct(environment),
             start_new_session=True,
         )
     finally:
         os.close(log)
     return Child(name, process)
+
+
+def direct(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for processes that send: no library in them finds a proxy in it that nobody has checked."""
+    kept = {name: value for name, value in environment.items() if name.lower() not in _PROXIES}
+    return kept | {"no_proxy": "*", "NO_PROXY": "*"}
 
 
 def free_port() -> int:

@@ -359,12 +359,21 @@ def test_data_that_staging_lacks_stops_the_run_with_the_cures(folder: Path) -> N
 
 def test_hooks_that_cannot_begin_end_the_run_before_locust_starts(folder: Path) -> None:
     write_plan(folder / "p", steady(1))
-    (folder / "sign.py").write_text("def start(run):\n    raise KeyError('canary')\n")
+    (folder / "sign.py").write_text(
+        "from urllib.request import getproxies\n"
+        "def start(run):\n"
+        "    assert set(getproxies()) == {'no'}\n"  # whatever this shell says: a proxy could lead anywhere
+        "    raise KeyError('canary')\n"
+    )
+    arguments = ["--target", "URL", "-o", OUT, "--hooks", "sign.py", "--no-preflight"]
     with serving() as server:
-        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT, "--hooks", "sign.py", "--no-preflight")
+        arguments[1] = server.url
+        ended = replay_run(
+            folder, "p", *arguments, HTTPS_PROXY=server.url, http_proxy=server.url, ALL_PROXY=server.url
+        )
 
     assert ended.code == EXIT_USAGE
-    assert "start() failed at sign.py:2 (KeyError)" in ended.err.splitlines()[-1]
+    assert "start() failed at sign.py:4 (KeyError)" in ended.err.splitlines()[-1]
     assert "canary" not in ended.err
     assert not server.arrivals
     assert sorted(path.name for path in folder.iterdir()) == ["p", "sign.py"]
