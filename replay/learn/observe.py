@@ -194,14 +194,14 @@ class _Watching(Walk):
             self._known[raw] = found
         if not is_known_name(raw):
             self._seen.note_name(raw)
-            self.leaves.note_kept()  # as where a rule speaks: what was seen once is asked again
+            self.leaves.note_ruled()  # as where a rule speaks: what was seen once is asked again
         return found
 
     def place(self, where: str, name: str) -> Place:
         if where == "header" and name not in _READ_HEADERS:
             if not is_known_name(name) and name not in header_names.OPAQUE:
                 self._seen.note_header(name)
-            self.leaves.note_kept()
+            self.leaves.note_ruled()
         return Place(where, self.route, name, (), "", _WATCHED)
 
     def may_keep(self, place: Place, name: str, value: str) -> bool:
@@ -210,7 +210,7 @@ class _Watching(Walk):
         steps = tuple(map(_step, place.pointer))
         last = steps[-1] if steps else place.name
         self._seen.note(Spot(place.where, place.route, last, steps), name, value)
-        self.leaves.note_kept()
+        self.leaves.note_ruled()
         # What is short and plain has nothing inside to look at.
         return place.where != "header" and len(value) <= 40 and not _NESTED.intersection(value)
 

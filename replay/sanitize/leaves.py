@@ -52,8 +52,10 @@ class Leaves:
         self.document: DocumentMap = _refused
         self.query: DocumentMap = _refused
         self._depth = 0
-        self.kept = 0
-        """How often a rule let something pass; it tells whether a result may be cached."""
+        self.secrets_around = 0
+        """How many secrets the text at hand stands in; no rule keeps a part of one."""
+        self.ruled = 0
+        """How often a rule had a say that it may not have elsewhere; it tells whether a result may be cached."""
         self.texts = Recent[str, str](self._text, _TEXTS_BYTES)
         """``texts[text]`` is the pseudonym of any text; '' is itself. Equal texts have equal ones, in every place."""
         self.secrets = {
@@ -91,9 +93,9 @@ class Leaves:
         """Whether it is inside of a text: in a document, URL or query that a string holds."""
         return self._depth > 0
 
-    def note_kept(self) -> None:
-        """A rule let a part of the text at hand pass: it must be asked again, so the text is not cached."""
-        self.kept += 1
+    def note_ruled(self) -> None:
+        """A rule let a part of the text at hand pass, or speaks at one route alone: the text is not cached."""
+        self.ruled += 1
 
     def text(self, text: str) -> str:
         """The pseudonym of any text, as ``texts`` has it."""
@@ -114,12 +116,14 @@ class Leaves:
         if self._depth >= DEPTH:
             return self.filler(text)
         self._depth += 1
-        kept = self.kept
+        self.secrets_around += stays is not None
+        ruled = self.ruled
         try:
             found = self._mapped(text, stays)
         finally:
             self._depth -= 1
-        if not self._depth and kept == self.kept:
+            self.secrets_around -= stays is not None
+        if not self._depth and ruled == self.ruled:
             recent.keep(text, found)
         return found
 

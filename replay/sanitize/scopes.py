@@ -95,14 +95,15 @@ class Scopes:
     def __init__(self, walk: Walk, places: tuple[Place, ...]) -> None:
         self.walk = walk
         self._rules: Rules = tuple((place, place.pointer) for place in places if place.where == "json")
-        self._is_by_route = any(place.route for place, _ in self._rules)
+        self.is_by_route = any(place.route for place, _ in self._rules)
+        """Whether some rule speaks at one route alone, so that a document's image depends on the route."""
         self._roots: dict[str, Member] = {}
         self._scopes: dict[tuple[Rules, bool], Scope] = {}
         self._members = 0
 
     def root(self, route: str) -> Member:
         """What is done with a whole document at a route."""
-        route = route if self._is_by_route else ""
+        route = route if self.is_by_route else ""
         found = self._roots.get(route)
         if found is None:
             rules = tuple((place, rest) for place, rest in self._rules if place.route in {"", route})

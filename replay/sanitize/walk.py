@@ -96,8 +96,10 @@ class Walk:
         """The rule that speaks at a place outside of JSON, a drop before any keep; None where the default does."""
         found = None
         for place in self._places.get((where, name), ()):
-            if place.route and place.route != self.route:
-                continue
+            if place.route:
+                self.leaves.note_ruled()  # at another route the text around it would be another
+                if place.route != self.route:
+                    continue
             if place.domain is None:
                 return place
             found = found or place
@@ -125,11 +127,14 @@ class Walk:
         """Whether a value is inside the domain's guard and no veto speaks; if so it is noted as kept."""
         if not domain.accepts(value):
             return False
+        if self.leaves.secrets_around:
+            self.leaves.note_ruled()  # elsewhere the same text may keep it
+            return False
         if vetoed(value):
             self.counts["veto"] += 1
             return False
         self.kept.add(value)
-        self.leaves.note_kept()
+        self.leaves.note_ruled()
         return True
 
     def pseudonym(self, name: Name, value: str) -> str:

@@ -138,7 +138,7 @@ def _secrets_as_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _kept_texts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Leaves, "note_kept", lambda _self: None)
+    monkeypatch.setattr(Leaves, "note_ruled", lambda _self: None)
 
 
 def _all_phrases(monkeypatch: pytest.MonkeyPatch) -> None:

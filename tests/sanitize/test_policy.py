@@ -10,7 +10,7 @@ from replay.sanitize.guards import NAMES as GUARDS
 from replay.sanitize.guards import guard
 from replay.sanitize.policy import Place, load_policy
 from replay.sanitize.scopes import Scopes
-from tests.sanitize.making import answer, sanitizer
+from tests.sanitize.making import answer, cleaned, sanitizer
 
 
 def policy_file(tmp_path: Path, text: str) -> str:
@@ -176,3 +176,31 @@ def test_a_rule_keeps_nothing_inside_a_secret(tmp_path: Path, outer: str) -> Non
     stored = answer(json.dumps({outer: {"value": "wombat"}, "price": {"value": "wombat"}}).encode(), by=mine)
 
     assert [inner["value"] == "wombat" for inner in json.loads(stored).values()] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "inside", ['{"value": "wombat"}', "https://shop.example/things?value=wombat", "eyJ2YWx1ZSI6ICJ3b21iYXQifQ=="]
+)
+def test_a_rule_keeps_nothing_inside_a_text_that_is_a_secret(tmp_path: Path, inside: str) -> None:
+    rules = "[keep.a]\nguard = 'slug'\njson = ['/**/value']\nquery = ['value']"
+    kept = answer(json.dumps({"note": inside}).encode(), by=sanitizer(policy_file(tmp_path, rules)))
+    for order in (["password", "note"], ["note", "password"], ["token", "note", "token"]):
+        mine = sanitizer(policy_file(tmp_path, rules))
+        for name in order:
+            stored = answer(json.dumps({name: inside}).encode(), by=mine)
+            assert (stored == kept) is (name == "note")
+
+
+@pytest.mark.parametrize("inside", ['{"value": "wombat"}', "/things?value=wombat", "eyJ2YWx1ZSI6ICJ3b21iYXQifQ=="])
+@pytest.mark.parametrize("order", ["/orders /users /orders", "/users /orders /users"])
+def test_a_rule_of_one_route_speaks_there_alone_whatever_came_before(tmp_path: Path, inside: str, order: str) -> None:
+    rules = "[keep.a]\nguard = 'slug'\njson = ['GET /orders /**/value']\nquery = ['GET /orders value']"
+    mine = sanitizer(policy_file(tmp_path, rules))
+    body = json.dumps({"note": inside}).encode()
+    alone = {
+        path: cleaned(path, by=sanitizer(policy_file(tmp_path, rules)), answer=body) for path in set(order.split())
+    }
+
+    assert alone["/orders"].response != alone["/users"].response
+    for path in order.split():
+        assert cleaned(path, by=mine, answer=body).response == alone[path].response

@@ -89,12 +89,12 @@ class Headers:
         """The header to store. What a rule kept is asked again, since the gate must be told of it each time."""
         name = pair[0].decode("latin-1")
         lower = name.lower()
-        kept = self._walk.leaves.kept
+        ruled = self._walk.leaves.ruled
         value = self._value(lower, pair[1].decode("latin-1").strip())
         if not value:
             return None
         found = (name if _is_usual(name) else lower, value)
-        if kept == self._walk.leaves.kept and len(pair[1]) <= _LONGEST_CACHED:
+        if ruled == self._walk.leaves.ruled and len(pair[1]) <= _LONGEST_CACHED:
             if len(self._stored) >= _MOST_CACHED:
                 self._stored.clear()
             self._stored[pair] = found

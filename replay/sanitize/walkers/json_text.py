@@ -44,6 +44,8 @@ class JsonText:
 
     def nested(self, text: str) -> str | None:
         """A document within a string. A bare number there is text like any other, so nobody asks for one."""
+        if self._walk.scopes.is_by_route:
+            self._walk.leaves.note_ruled()
         return self.document(text)
 
     def parsed(self, text: str | bytes) -> Any:
