@@ -6,6 +6,7 @@ whether it is a secret, a time or a place, and which domain of the policy keeps 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +23,9 @@ from replay.sanitize.walkers.json_text import Real
 type TextMap = Callable[[str], str]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,63}+)[\"'\\]{0,4}+\s{0,4}+[:=]")
+_ENDLESS = frozenset({"infinity", "-infinity"})
+"""PostgreSQL's first and last time: as the calendar's ends they are no person's, and a column of times needs them."""
 
 
 class Cells:
@@ -58,22 +62,57 @@ class Cells:
         """The map of a column of texts."""
         walk, known, domain = self._walk, self._walk.name(name), self.domain(name)
         image = walk.text_map(known)
+        if known.is_time and not known.is_secret:
+            image = self._times(image)
         if domain is None or known.is_secret:
             return image
         return lambda value: value if walk.keeps(domain, value) else image(value)
 
+    def _times(self, image: TextMap) -> TextMap:
+        def moved(value: str) -> str:
+            if value not in _ENDLESS:
+                return image(value)
+            self._walk.kept.add(value)
+            return value
+
+        return moved
+
     def kept_text(self, name: str) -> TextMap:
-        """The map of a column that a person said to keep: itself, unless it looks like a secret or a person's."""
+        """The map of a column that a person said to keep: itself, unless it looks like a secret or a person's.
+
+        A text that names a secret within itself, as a JSON document with a member ``password``, is mapped as a whole.
+        """
         image = self.text(name)
 
         def kept(value: str) -> str:
-            if vetoed(value):
+            if vetoed(value) or self._names_a_secret(value):
                 self._counts["veto"] += 1
                 return image(value)
             self._walk.kept.add(value)
             return value
 
         return kept
+
+    def _names_a_secret(self, text: str) -> bool:
+        """Whether a text has a secret's name, as a member at any depth in JSON, else before ``:`` or ``=``."""
+        if text.lstrip().startswith(("{", "[", '"')):
+            try:
+                return self._has_secret(self.parsed(text))
+            except RecursionError:
+                return True
+            except ValueError:
+                pass
+        return any(map(self._policy.is_secret, _NAMED.findall(text)))
+
+    def _has_secret(self, node: Any) -> bool:
+        match node:
+            case dict():
+                return any(self._policy.is_secret(name) or self._has_secret(child) for name, child in node.items())
+            case list():
+                return any(map(self._has_secret, node))
+            case str():
+                return self._names_a_secret(node)
+        return False
 
     def node(self, name: str, value: Any) -> Any:
         """The image of a typed value that is no list and no object. None and booleans pass."""
@@ -91,7 +130,7 @@ class Cells:
             case datetime():
                 return self._moment(value)
             case date():
-                return date.fromordinal(self._map.clock.moved_day(value.toordinal()))
+                return date.fromordinal(self.moved_day(value.toordinal()))
             case time():
                 return time.fromisoformat(self._map.leaves.shapes.time_of_day(value.isoformat()))
             case bytes():
@@ -101,6 +140,10 @@ class Cells:
     def moment_ns(self, time_ns: int) -> int:
         """Where a time, nanoseconds since 1970, is moved to."""
         return self._map.clock.moved_ns(time_ns)
+
+    def moved_day(self, day: int) -> int:
+        """Where a day, counted from the first of the calendar, is moved to."""
+        return self._map.clock.moved_day(day)
 
     def member(self, name: str, value: Any) -> Any:
         """The image of a JSON value that stands under a name; the rules of the policy speak inside it too."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from replay.errors import InputError, ReplayError
 from replay.sanitize.veto import looks_like_data
+from replay.sanitize.vocabulary import is_password_name, is_random_name
 
 type Treatment = Literal["pseudonym", "keep", "drop", "constant"]
 
@@ -76,13 +77,27 @@ def parse_choices(texts: Iterable[str], constants: Mapping[str, str]) -> Choices
 
 
 def refuse_secrets(choices: Choices, is_secret: Callable[[str], bool]) -> None:
-    """Raise ReplayError where a column is to be kept whose name is a secret's: no veto knows a password."""
+    """Raise ReplayError where a column whose name is a secret's is to be kept, or mapped as what is none.
+
+    No veto knows a password, and a field that is no secret's may be one that the policy keeps.
+    """
     for name, choice in choices.by_name.items():
-        if choice.treatment == "keep" and is_secret(name.rpartition(".")[2]):
+        column = name.rpartition(".")[2]
+        if choice.treatment == "keep" and is_secret(column):
             raise ReplayError(
                 f"--column {name[:60]}=keep: by its name the column holds secrets, which are never kept. "
                 "Map it, drop it, or give it a constant."
             )
+        if choice.treatment == "pseudonym" and _is_milder(choice.value, column, is_secret):
+            raise ReplayError(
+                f"--column {name[:60]}=as:{choice.value[:60]}: by its name the column holds secrets, and "
+                f"{choice.value[:60]} is no name of such ones. Name a secret's field, drop it, or give it a constant."
+            )
+
+
+def _is_milder(field: str, column: str, is_secret: Callable[[str], bool]) -> bool:
+    """Whether a field is treated with less care than what the column holds."""
+    return any(is_kind(column) and not is_kind(field) for is_kind in (is_secret, is_password_name, is_random_name))
 
 
 def check_names(names: Iterable[str], where: str) -> None:

@@ -14,9 +14,11 @@ from pyarrow import types
 from replay.errors import InputError
 from replay.pseudonymise.columns import check_names
 from replay.pseudonymise.mapped import Column, Mapped
+from replay.sanitize.dates import UNIX_DAY
 
 BATCH_ROWS = 8192
 _UNITS_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_DAY_NS = 86_400 * 10**9
 _MAPPED = (
     *(types.is_null, types.is_boolean, types.is_integer, types.is_floating, types.is_decimal),
     *(types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_fixed_size_binary),
@@ -90,8 +92,8 @@ def _array(mapped: Mapped, column: Column, values: pa.Array, kind: pa.DataType) 
     if treatment == "constant":
         text = [column.choice.value if valid else None for valid in values.is_valid().to_pylist()]
         return pa.array(text, pa.string()).cast(kind)
-    if types.is_timestamp(kind) and treatment == "pseudonym":
-        return _moved(mapped, values)
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return values if treatment == "keep" else _moved(mapped, values)
     if types.is_nested(kind):
         if treatment == "keep":
             raise InputError(f"{mapped.where}: column '{column.name}' is nested: keep its members in the policy.")
@@ -102,10 +104,26 @@ def _array(mapped: Mapped, column: Column, values: pa.Array, kind: pa.DataType) 
 
 
 def _moved(mapped: Mapped, values: pa.Array) -> pa.Array:
-    unit_ns = _UNITS_NS[values.type.unit]
-    numbers = values.cast(pa.int64()).to_pylist()
-    moved = [None if n is None else mapped.cells.moment_ns(n * unit_ns) // unit_ns for n in numbers]
-    return pa.array(moved, pa.int64()).cast(values.type)
+    """Days and times moved as numbers, so that those beyond Python's calendar have an image too: themselves."""
+    kind = values.type
+    bits = pa.int32() if types.is_date32(kind) else pa.int64()
+    unit_ns = _DAY_NS if types.is_date32(kind) else _UNITS_NS[kind.unit] if types.is_timestamp(kind) else 10**6
+    last = (1 << bits.bit_width - 1) - 1
+    end = last - 2 * _DAY_NS // unit_ns
+    """Within two days of what the type can hold a time means "never", as at the calendar's ends."""
+
+    def moved(number: int) -> int:
+        if abs(number) >= end:
+            return number
+        if types.is_date(kind):
+            per_day = _DAY_NS // unit_ns
+            image = (mapped.cells.moved_day(number // per_day + UNIX_DAY) - UNIX_DAY) * per_day
+        else:
+            image = mapped.cells.moment_ns(number * unit_ns) // unit_ns
+        return image if abs(image) < end else 2 * number - image  # as far the other way
+
+    numbers = values.cast(bits).to_pylist()
+    return pa.array([None if n is None else moved(n) for n in numbers], bits).cast(kind)
 
 
 def _nested(mapped: Mapped, kind: pa.DataType, name: str, value: Any) -> Any:

@@ -3,7 +3,8 @@
 A time *t* within 400 days of the capture's start is stored as ``REFERENCE + (t - start)``, in the layout and zone
 that it had; ``replay plan`` moves every time it finds near REFERENCE to its own day. So intervals and order
 survive and no absolute time is stored. Times farther off are moved by a keyed whole number of weeks, up to two years
-either way and the same for all times of one day; they never come to lie near REFERENCE.
+either way and the same for all times of one day; they never come to lie near REFERENCE. The first and last two days
+of the calendar stay (0001-01-01, 9999-12-31, whatever the zone): they say "always" and "never", and nobody's day.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ REFERENCE = datetime(2036, 1, 1, tzinfo=UTC)
 """The day that a capture's start is written as: far from real data, and before 2038."""
 NEAR_DAYS = 400
 _LIKELY_DAYS = 3653
+_EARLY_END, _LATE_END = date.min.toordinal() + 1, date.max.toordinal() - 1
+"""The calendar's ends, two days each, since a zone may shift them by one: up to the first, and from the second on."""
 _DAY_NS = 86_400 * 10**9
 _REFERENCE_DAY = REFERENCE.date().toordinal()
-_UNIX_DAY = date(1970, 1, 1).toordinal()
-_REFERENCE_NS = (_REFERENCE_DAY - _UNIX_DAY) * _DAY_NS
+UNIX_DAY = date(1970, 1, 1).toordinal()
+"""1970-01-01, counted as ``date.toordinal`` does."""
+_REFERENCE_NS = (_REFERENCE_DAY - UNIX_DAY) * _DAY_NS
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -51,7 +55,7 @@ class Clock:
 
     def __init__(self, epoch_ns: int, draw: Callable[[str, str], int]) -> None:
         self._epoch_ns = epoch_ns
-        self._epoch_day = epoch_ns // _DAY_NS + _UNIX_DAY
+        self._epoch_day = epoch_ns // _DAY_NS + UNIX_DAY
         self._draw = draw
         # Far times keep no time of day either: one keyed offset under half a day for all of them.
         self._far_ns = draw("far-time", "") % (_DAY_NS // 2)
@@ -65,17 +69,22 @@ class Clock:
         offset = time_ns - self._epoch_ns
         if abs(offset) <= NEAR_DAYS * _DAY_NS:
             return _REFERENCE_NS + offset
-        day = time_ns // _DAY_NS + _UNIX_DAY
-        return time_ns + (self._far_day(day) - day) * _DAY_NS + self._far_ns
+        day = time_ns // _DAY_NS + UNIX_DAY
+        return time_ns if is_end(day) else time_ns + (self._far_day(day) - day) * _DAY_NS + self._far_ns
 
     def moved_day(self, day: int) -> int:
         """Where a day (proleptic ordinal) is moved to."""
         offset = day - self._epoch_day
-        return _REFERENCE_DAY + offset if abs(offset) <= NEAR_DAYS else self._far_day(day)
+        if abs(offset) <= NEAR_DAYS:
+            return _REFERENCE_DAY + offset
+        return day if is_end(day) else self._far_day(day)
 
     def _far_day(self, day: int) -> int:
         weeks = self._draw("far-day", str(day)) % 208 + 1
-        moved = day + 7 * (weeks - 104 if weeks > 104 else -weeks)
+        days = 7 * (weeks - 104 if weeks > 104 else -weeks)
+        if not _EARLY_END + 2 <= day + days <= _LATE_END - 2:  # the calendar ends there: the other way
+            days = -days
+        moved = day + days
         return moved - 7 * 320 if abs(moved - _REFERENCE_DAY) <= NEAR_DAYS + 2 else moved
 
     def iso(self, text: str) -> str | None:
@@ -94,12 +103,12 @@ class Clock:
             moved = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds + zone_s)
         except (ValueError, OverflowError):
             return None
-        written = f"{moved:%Y-%m-%d}{sep}{moved:%H:%M}"
+        written = f"{moved.date().isoformat()}{sep}{moved:%H:%M}"
         if second is not None:
             written += f":{moved:%S}"
         if fraction is not None:
             written += point + f"{rest:09d}"[: len(fraction)]
-        return (written + (zone or "")) if len(f"{moved:%Y}") == 4 else None
+        return written + (zone or "")
 
     def http(self, text: str) -> str | None:
         """An HTTP or mail date (RFC 9110 §5.6.7, RFC 5322) in its own layout; None where it is none."""
@@ -145,6 +154,11 @@ class Clock:
             return None
         moved = self.moved_ns(time_ns) // unit_ns
         return str(moved) if len(str(moved)) == len(digits) else None
+
+
+def is_end(day: int) -> bool:
+    """Whether a day (proleptic ordinal) is at an end of the calendar, or beyond."""
+    return day <= _EARLY_END or day >= _LATE_END
 
 
 def _zone_s(zone: str | None) -> int:

@@ -50,6 +50,8 @@ _LETTER_RUNS = re.compile(r"[a-z]++")
 _MOST_ESCAPES = 3
 _MOST_HARMLESS = 50_000
 _LONGEST_HARMLESS = 64
+_CALENDAR_ENDS = re.compile(rb"(?:0001010[12]|9999123[01])[0-9]{0,2}+|(?:59)?+9{6,9}+")
+"""The days that mean "always" and "never" in databases, with their hour, and the last second's fraction."""
 _SHORT_PIECES = word_set("js id ip is in of on to by at no db ui ms kb mb tv qr os ok ad ua tz")
 
 
@@ -75,7 +77,9 @@ class Gate:
         sources, images = _phrases(before) - self._harmless, _phrases(after) - self._harmless
         shared = _tokens(sources) & _tokens(images)
         shared = {
-            token for token in shared - self._allowed if len(token) >= SHORTEST_TOKEN and not self._is_words(token)
+            token
+            for token in shared - self._allowed
+            if len(token) >= SHORTEST_TOKEN and not self._is_words(token) and not _CALENDAR_ENDS.fullmatch(token)
         }
         self._learn(sources, images, shared)
         if not shared:

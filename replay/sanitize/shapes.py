@@ -64,11 +64,12 @@ class Shapes:
         return self._pseudonyms.drawn("host", host.lower().rstrip("."), _BASE32, 8) + ".example.com"
 
     def uuid(self, text: str) -> str:
-        """A UUID of the same version and variant (RFC 9562); the time in a version 7 is moved with all others."""
+        """A UUID of the same version and variant (RFC 9562); the time in a version 7 is moved as that in a ULID."""
         raw = text.lower().replace("-", "")
         image = self._pseudonyms.stream("uuid", raw, 16).hex()
-        if raw[12] == "7":
-            moved = self._clock.moved_ns(int(raw[:12], 16) * 10**6) // 10**6
+        time_ns = int(raw[:12], 16) * 10**6
+        if raw[12] == "7" and self._clock.is_likely(time_ns):
+            moved = self._clock.moved_ns(time_ns) // 10**6
             image = f"{moved & (1 << 48) - 1:012x}" + image[12:]
         image = image[:12] + raw[12] + image[13:16] + raw[16] + image[17:]
         if len(text) == 36:

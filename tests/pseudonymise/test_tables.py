@@ -319,6 +319,45 @@ def test_a_column_of_secrets_is_not_kept(tmp_path: Path, name: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "field"), [("password", "sku"), ("users.password", "api_key"), ("api_key", "id"), ("pin", "token")]
+)
+def test_a_column_of_secrets_is_not_mapped_as_what_is_none(tmp_path: Path, name: str, field: str) -> None:
+    with pytest.raises(
+        ReplayError, match=f"--column {name}=as:{field}: by its name the column holds secrets"
+    ) as caught:
+        mapped("id,password\n1,hunter2\n", folder=tmp_path, choices=[f"{name}=as:{field}"])
+    assert (caught.value.exit_code, str(caught.value).count("\n")) == (2, 0)
+
+
+def test_a_column_of_secrets_may_be_known_by_another_secret_s_name(tmp_path: Path) -> None:
+    found, _ = mapped("api_key\nabc-1234\n", folder=tmp_path, choices=["api_key=as:access_token"])
+
+    assert rows(found)[0]["api_key"] == one("abc-1234", "access_token")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"theme": "dark", "password": "hunter2"}',
+        '[{"a": [{"api_key": "hunter2"}]}]',
+        '{"a": "{\\"client_secret\\": \\"hunter2\\"}"}',
+        "{'password': 'hunter2', }",
+        "theme=dark&password=hunter2",
+        "password: hunter2",
+    ],
+)
+def test_a_kept_text_that_names_a_secret_within_itself_is_mapped(tmp_path: Path, text: str) -> None:
+    sink = io.StringIO()
+    csv.writer(sink).writerows([["settings"], [text], ['{"theme": "dark"}'], ["note: dark"]])
+
+    found, done = mapped(sink.getvalue(), folder=tmp_path, choices=["settings=keep"])
+
+    assert "hunter2" not in found.decode()
+    assert [row["settings"] for row in rows(found)[1:]] == ['{"theme": "dark"}', "note: dark"]
+    assert done.counts["veto"] == 1
+
+
 def test_bytes_are_never_kept(tmp_path: Path) -> None:
     pq.write_table(pa.table({"blob": pa.array([b"secret-token-value-1234567890"])}), tmp_path / "in.parquet")
     content = (tmp_path / "in.parquet").read_bytes()
@@ -340,12 +379,56 @@ def test_kept_fractions_that_look_like_a_place_are_mapped(tmp_path: Path) -> Non
     assert done.counts["veto"] >= 2
 
 
-def test_a_day_that_has_no_image_is_an_error_of_the_table(tmp_path: Path) -> None:
-    file = tmp_path / "t.parquet"
-    pq.write_table(pa.table({"until": [date(9999, 12, 31)]}), file)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "9999-12-31",
+            "9999-12-31 23:59:59.999999",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31 23:59:59.9999999+00",
+            "0001-01-01",
+        ),
+        *("infinity", "-infinity", "0001-01-01 00:00:00+00", "12/31/9999"),
+    ],
+)
+def test_the_calendar_s_ends_stay_what_they_are(text: str) -> None:
+    assert one(text, "valid_until") == text
 
-    with pytest.raises(InputError, match="damaged near row 1, or has a column"):
-        pseudonymise(Table(str(file)), io.BytesIO(), STRICT, key(), EPOCH_NS, parse_choices([], {}))
+
+def test_a_name_like_the_end_of_time_is_mapped() -> None:
+    assert one("infinity", "nickname") != "infinity"
+
+
+_LAST = 2**63 - 1
+_ENDS = {
+    "day": pa.array([date(9999, 12, 31), date(1, 1, 1), date(9999, 12, 20), date(2026, 9, 21)]),
+    "days beyond": pa.array([2**31 - 1, -(2**31) + 1, 2**31 - 200_000, 20_000], pa.int32()).cast(pa.date32()),
+    "us": pa.array(
+        [253_402_300_799_999_999, -62_135_596_800_000_000, 253_401_000_000_000_000, 0], pa.timestamp("us")
+    ),
+    "us beyond": pa.array([_LAST, -_LAST, _LAST - 10**13, 0], pa.timestamp("us")),
+    "ns": pa.array([_LAST, -_LAST, _LAST - 10**16, 0], pa.timestamp("ns", "UTC")),
+}
+
+
+@pytest.mark.parametrize("name", _ENDS)
+@pytest.mark.parametrize("choice", ["as:until", "keep"])
+def test_no_day_is_too_far_for_parquet(tmp_path: Path, name: str, choice: str) -> None:
+    values = _ENDS[name]
+    pq.write_table(pa.table({"until": values}), tmp_path / "in.parquet")
+
+    content, _ = mapped(
+        (tmp_path / "in.parquet").read_bytes(), "t.parquet", folder=tmp_path, choices=[f"until={choice}"]
+    )
+
+    column = pq.read_table(pa.BufferReader(content))["until"].combine_chunks()
+    bits = pa.int32() if pa.types.is_date32(values.type) else pa.int64()
+    found, raw = column.cast(bits).to_pylist(), values.cast(bits).to_pylist()
+    assert column.type == values.type
+    assert found[:2] == raw[:2]
+    is_moved = [choice != "keep" and not name.endswith("beyond"), choice != "keep"]
+    assert [new != old for new, old in zip(found[2:], raw[2:], strict=True)] == is_moved
 
 
 def test_members_whose_names_are_data_are_no_columns(tmp_path: Path) -> None:

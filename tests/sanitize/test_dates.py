@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -133,3 +133,37 @@ def test_a_zone_of_hours_alone_is_one_as_databases_write_it(zone: str) -> None:
 
 def test_what_looks_like_a_zone_and_goes_on_is_none() -> None:
     assert leaves().text("2026-09-21 16:13:20-123")[:4] == "2036"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "0001-01-01",
+            "9999-12-31",
+            "9999-12-30T19:00:00-05:00",
+            "9999-12-31T23:59:59-05:00",
+            "0001-01-01T00:00:00+05:00",
+        ),
+        *("9999-12-31 23:59:59.9999999", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_the_calendar_s_ends_stay(text: str) -> None:
+    assert CLOCK.iso(text) == text
+
+
+@given(st.dates())
+def test_every_other_day_is_moved_to_a_day(day: date) -> None:
+    found = CLOCK.iso(str(day))
+
+    assert found is not None
+    assert (found == str(day)) == (day <= date(1, 1, 2) or day >= date(9999, 12, 30))
+
+
+@given(st.datetimes(), st.integers(-14, 14))
+def test_every_time_is_moved_to_a_time(moment: datetime, hours: int) -> None:
+    text = f"{moment.isoformat(timespec='microseconds')}{hours:+03d}:00"
+    found = CLOCK.iso(text)
+
+    assert found is not None
+    assert len(found) == len(text)
