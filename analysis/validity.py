@@ -70,6 +70,8 @@ def _ending(run: Tally) -> Check | None:
         why = _ENDINGS.get(
             ended, f"{lost} workers of the generator were lost" if lost else f"it ended as '{ended[:40]}'"
         )
+        reason = run.run.manifest.ended_reason
+        why += f" ({reason[:200]})" if reason else ""
         return Check("ending", "fault", ended, "complete", f"The run did not complete: {why}. Run it again.")
     return Check("ending", "ok", ended, "complete", "The generator worked to the end.")
 

@@ -18,8 +18,19 @@ from loadtests.engine.calls import Call
 from loadtests.engine.connections import Connection
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
-"""This machine has run out of ports, descriptors or memory: not the target's fault."""
+_FILES = "may open no more files. Raise 'ulimit -n', or lower --connections"
+_MEMORY = "has no memory left for connections. Lower --scale, or --connections"
+_EXHAUSTED = {
+    errno.EADDRNOTAVAIL: (
+        "has no free port left for connections there. Widen net.ipv4.ip_local_port_range, "
+        "or find out why connections are not kept"
+    ),
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.ENOBUFS: _MEMORY,
+    errno.ENOMEM: _MEMORY,
+}
+"""What this machine has run out of, which is not the target's fault, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +175,7 @@ class Pool:
                 )
         except OSError as error:  # TimeoutError too
             if error.errno in _EXHAUSTED:
-                self.exhausted(f"no connection can be opened ({errno.errorcode[error.errno]})")
+                self.exhausted(f"{self._address}:{self._port}: this machine {_EXHAUSTED[error.errno]}")
             self._not_connected(call, "tls" if isinstance(error, ssl.SSLError) else "connect")
             return
         if connection.closed:

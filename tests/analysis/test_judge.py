@@ -137,10 +137,12 @@ def test_an_open_breaker_is_not_ready_even_where_hardly_anything_was_judged(tmp_
     ],
 )
 def test_a_run_that_the_generator_did_not_finish_is_invalid(tmp_path: Path, ended: str, words: str) -> None:
-    found = verdict(tmp_path, shop(2, slower={"GET /search": 3.0}), ended=ended, ended_at_ns=390 * SECOND)
+    worse = shop(2, slower={"GET /search": 3.0})
+    found = verdict(tmp_path, worse, ended=ended, ended_reason="no free port left", ended_at_ns=390 * SECOND)
 
     assert (found.verdict, found.exit_code) == (Word.INVALID, 4)
     assert words in found.reasons[0]
+    assert "(no free port left)" in found.reasons[0]
 
 
 def test_invalid_beats_the_worst_build(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from replay.errors import (
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import read_batches, sample_files
 from tests.loadtests.support import SECOND, Arrival, planned, serving, write_plan
+from tests.network import in_own_network
 from tests.runs import shop, write_run
 
 OUT = "./out/"
@@ -331,6 +332,28 @@ def test_a_failing_target_opens_the_breaker_and_the_run_is_kept(broken: dict[str
     assert one.run.ended == "breaker"
     assert "50%" in one.run.ended_reason
     assert 2 * SECOND < (one.run.ended_at_ns or 0) < 10 * SECOND
+
+
+@pytest.mark.e2e
+@pytest.mark.timed
+def test_a_generator_that_runs_out_of_ports_says_so_and_leaves_what_it_has(folder: Path) -> None:
+    async def closing(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+
+    def replayed() -> Ended:
+        with serving(closing, port=9000) as server:
+            return replay_run(folder, "p", "--target", server.url, "-o", OUT, "--no-preflight", "--processes", "1")
+
+    write_plan(folder / "p", steady(20))
+    ended = in_own_network(replayed, ports=range(32000, 32060))
+    run, found = manifest_of(folder), samples(folder / "out")
+
+    assert ended.code == EXIT_INCOMPLETE, ended.err
+    assert "127.0.0.1:9000: this machine has no free port left" in ended.err.splitlines()[-1]
+    assert "ip_local_port_range" in ended.err.splitlines()[-1]
+    assert run.ended == "worker lost"  # so the gate says INVALID: it is not the target's fault
+    assert 40 < sum(sample["status"] == 200 for sample in found) < 60
+    assert len(found) == run.requests
 
 
 def test_data_that_staging_lacks_stops_the_run_with_the_cures(folder: Path) -> None:

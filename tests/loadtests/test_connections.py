@@ -386,7 +386,9 @@ def test_a_pool_says_when_this_machine_can_open_no_more_connections() -> None:
 
     client = client_of(answering(PLAIN), ask)
 
-    assert client.exhausted == ["no connection can be opened (EMFILE)"]
+    [reason] = client.exhausted
+    assert reason.startswith("127.0.0.1:")
+    assert "may open no more files. Raise 'ulimit -n'" in reason
 
 
 def with_client_certificate(folder: Path, files: TLSFiles, trusted: Path, server: tuple[Path, Path]) -> Client:
