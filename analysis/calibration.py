@@ -79,11 +79,16 @@ class Calibration(msgspec.Struct, frozen=True):
     spreads: list[RouteSpread]
     """All traffic first, then the busiest route first."""
     pairs: Pairs
+    at_least: dict[str, float] = {}
+    """By quantile, what so few runs do not rule out of the noise that is assumed else; the gate takes no less."""
 
     @property
     def run_noise(self) -> RunNoise:
         """The noise as a comparison takes it."""
-        return RunNoise(self.noise, {float(p): sd for p, sd in self.by_quantile.items()}, len(self.runs))
+        measured, at_least = (
+            {float(p): sd for p, sd in found.items()} for found in (self.by_quantile, self.at_least)
+        )
+        return RunNoise(self.noise, measured, len(self.runs), at_least)
 
 
 def calibrate(runs: Sequence[Run], slice_s: float) -> Calibration:
@@ -113,6 +118,7 @@ def calibrate(runs: Sequence[Run], slice_s: float) -> Calibration:
         time_constant_s=min(run.window.length_s for run in tallies) / drift.time_constants,
         spreads=_spreads(tallies, totals),
         pairs=_pairs(tallies, noise),
+        at_least={f"{p:g}": sd for p, sd in noise.at_least.items()},
     )
 
 

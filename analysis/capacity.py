@@ -19,9 +19,9 @@ from analysis.compare import TOTAL
 from analysis.gate_file import Gate
 from analysis.histogram import Floats, merged
 from analysis.interval import limit as limit_of
-from analysis.interval import share_limit
 from analysis.samples import Run
-from analysis.tally import ERRORS, RouteTally, Tally, Window, route_tally, share_of, tally
+from analysis.shares import share_limit
+from analysis.tally import ERRORS, OK, RouteTally, Tally, Window, route_tally, share_of, tally
 from analysis.variance import NU, estimate_quantile
 from analysis.words import milliseconds, percent
 
@@ -235,7 +235,7 @@ def _step(step: Counted, limits: Sequence[Limit], production_per_s: float) -> St
         scale=step.scale,
         load=rate / production_per_s,
         rate_per_s=rate,
-        answered_per_s=sum(route.response.n for route in run.routes.values()) / seconds,
+        answered_per_s=sum(route.count(OK) for route in run.routes.values()) / seconds,
         fault=step.fault,
         readings=[_read(place, limit, routes.get(limit.route)) for place, limit in enumerate(limits)],
     )

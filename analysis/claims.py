@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from analysis.candidacy import Candidacy, finite, held_back, not_asked, too_few
 from analysis.compare import Comparison, ErrorRow, QuantileRow, RouteComparison
@@ -44,20 +45,27 @@ def _busy(comparison: Comparison) -> list[str]:
 def claims(comparison: Comparison, gate: Gate, reference: Comparison | None = None) -> list[Candidacy]:
     """Every claim of the gate: latency and errors of each gated route and of the total, SLOs and budgets.
 
+    A gate that names no routes also asks of each other route whether it is a wreck: READY does not need that proved,
+    but a route that provably fails is NOT READY however little of the traffic it carries.
+
     Args:
         comparison: what the gate judges by.
         reference: candidate against the reference run, where there is one: misses are judged against it.
     """
     found: list[Candidacy] = []
     if reference:
-        asked = gate.routes or _busy(reference)
-        found += [_misses(reference.routes[name], gate) for name in asked if name in reference.routes]
-    for name in gated_routes(comparison, gate):
+        asked = [name for name in gate.routes or reference.routes if name in reference.routes]
+        needed = set(gate.routes or _busy(reference))
+        found += [replace(_misses(reference.routes[name], gate), is_required=name in needed) for name in asked]
+    gated = gated_routes(comparison, gate)
+    for name in gated:
         why = unjudged(comparison, gate, name)
         if why:
             found.append(not_asked("latency", name, None, why, is_required=bool(gate.routes)))
         else:
             found += _of_route(comparison.routes[name], gate, is_required=bool(gate.routes))
+    if not gate.routes:
+        found += _of_others(comparison, gate, gated)
     if gate.total and comparison.total:
         found += _of_route(comparison.total, gate, is_required=True)
     found += [slo_claim(comparison, gate, slo, unjudged(comparison, gate, slo.route)) for slo in gate.slos]
@@ -69,6 +77,18 @@ def claims(comparison: Comparison, gate: Gate, reference: Comparison | None = No
         why = f"the run has {slices} slices and this gate asks for {gate.min_slices}"
         found = [held_back(item, why, gate.alpha) for item in found]
     return found
+
+
+def _of_others(comparison: Comparison, gate: Gate, gated: list[str]) -> Iterator[Candidacy]:
+    """Of the routes that a gate without names does not gate: busy ones that cannot be judged, and wrecks."""
+    for name in _busy(comparison):
+        if name not in comparison.judged:
+            why = f"{unjudged(comparison, gate, name)}; a --reference run tells whether data or build is at fault"
+            yield not_asked("latency", name, None, why, is_required=True)
+    for name in comparison.judged:
+        if name not in gated:
+            route = comparison.routes[name]
+            yield replace(_errors(name, route.errors["any error"], _worst_class(route), gate), is_required=False)
 
 
 def unjudged(comparison: Comparison, gate: Gate, route: str) -> str:
@@ -233,6 +253,8 @@ def advice(claim: Claim, *, held: bool = False) -> str:
         return ""
     if held:
         return "make a longer run, or repeat it at a steadier hour"
+    if claim.change is not None and claim.margin is not None and claim.change > 2 * claim.margin:
+        return "it looks worse than allowed, but in spells too few to be sure: look at it, or make a longer run"
     if claim.change is not None and claim.margin is not None and claim.change > claim.margin / 2:
         return "it lies near its margin: look at it, or repeat the run"
     if claim.runs_longer is None:

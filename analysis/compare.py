@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from analysis.drift import drift_apart, drift_of
 from analysis.histogram import Histogram, merged
-from analysis.interval import (
-    Difference,
-    Proportion,
-    paired,
-    share_difference,
-    unpaired,
-)
+from analysis.interval import Difference, paired, unpaired
 from analysis.load import Load, load_of
-from analysis.noise import RunNoise
-from analysis.samples import ArtefactError, Run, check_comparable
+from analysis.noise import ASSUMED_SD, RunNoise
+from analysis.samples import Run, check_comparable
+from analysis.shares import Proportion, share_difference
 from analysis.tally import (
     BROKEN,
     CEILING,
@@ -30,16 +25,17 @@ from analysis.tally import (
     ERRORS,
     SERVER,
     TIMEOUT,
+    TURNED_AWAY,
     RouteTally,
     Tally,
-    Window,
     route_tally,
     share_of,
     tally,
 )
 from analysis.variance import NU, QuantileEstimate, estimate_quantiles
+from analysis.windows import windows
 
-ASSUMED = RunNoise(0.03)
+ASSUMED = RunNoise(ASSUMED_SD)
 """Run-to-run noise while no A/A runs have measured it."""
 TOTAL = "all traffic"
 """Name of the total over all judged routes, standardised to the baseline's mix."""
@@ -48,6 +44,7 @@ QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 ERROR_CLASSES: dict[str, tuple[int, ...]] = {
     "any error": ERRORS,
     "5xx": (SERVER,),
+    "429": (TURNED_AWAY,),
     "timeout": (TIMEOUT,),
     "connect": (CONNECT,),
     "reset, protocol, TLS": (BROKEN,),
@@ -121,6 +118,8 @@ class Comparison:
     is_paired: bool
     noise: RunNoise
     """Run-to-run noise that entered every interval."""
+    hours: str = ""
+    """Which hours of a baseline of several days were taken, as a sentence."""
 
 
 def compare(
@@ -146,16 +145,17 @@ def compare(
         ArtefactError: the runs cannot be compared, or one of them has no whole slice.
     """
     check_comparable(baseline, candidate)
-    of_baseline, of_candidate, is_paired = windows(baseline, candidate, slice_s)
-    return compare_tallies(
-        tally(baseline, of_baseline),
-        tally(candidate, of_candidate),
-        is_paired=is_paired,
+    judged = windows(baseline, candidate, slice_s)
+    found = compare_tallies(
+        tally(baseline, judged.baseline),
+        tally(candidate, judged.candidate),
+        is_paired=judged.is_paired,
         quantiles=quantiles,
         run_noise=run_noise,
         max_miss=max_miss,
         usual_misses=usual_misses,
     )
+    return replace(found, hours=judged.hours)
 
 
 def compare_tallies(
@@ -190,46 +190,6 @@ def compare_tallies(
         is_paired=is_paired,
         noise=run_noise,
     )
-
-
-def windows(baseline: Run, candidate: Run, slice_s: float) -> tuple[Window, Window, bool]:
-    """The judged window of each run, and whether their slices cover the same part of one schedule.
-
-    A candidate's window is warmup ≤ intended < duration, cut at the run's early end (but at least one slice). Where
-    both runs follow one schedule, the baseline's window is the same part of it, in its own pace; otherwise it is the
-    baseline's whole.
-
-    Raises:
-        ArtefactError: a run is shorter than one slice.
-    """
-    a, b = baseline.manifest, candidate.manifest
-    offset = 0
-    if baseline.is_production:
-        is_paired = a.capture_id == b.capture_id and b.capture_id != "" and None not in (a.zero_ns, b.zero_ns)
-        offset = (b.zero_ns or 0) - (a.zero_ns or 0)
-    else:
-        is_paired = a.plan_hash == b.plan_hash and b.plan_hash != "" and a.speed == b.speed
-    start_b, end_b = b.warmup_ns, min(b.duration_ns, b.ended_at_ns or b.duration_ns)
-    start_a, end_a = a.warmup_ns, min(a.duration_ns, a.ended_at_ns or a.duration_ns)
-    slice_b = round(slice_s * 1e9)
-    slice_a = slice_b
-    if is_paired:
-        pace = 1.0 if not baseline.is_production else b.speed
-        slice_a = round(slice_b * pace)
-        start_b = max(start_b, round((start_a - offset) / pace))
-        start_a = round(start_b * pace) + offset
-    if b.ended != "complete" and end_b - start_b < slice_b:
-        start_a, start_b, end_b = offset, 0, slice_b  # it broke down at once: that much is to be seen
-    count_a, count_b = (end_a - start_a) // slice_a, (end_b - start_b) // slice_b
-    if is_paired:
-        count_a = count_b = min(count_a, count_b)
-    for run, count, length in ((baseline, count_a, slice_a), (candidate, count_b, slice_b)):
-        if count < 1:
-            raise ArtefactError(
-                f"{run.folder}: its judged part is shorter than one slice of {length / 1e9:g} s. "
-                "Make a longer run, or lower the warm-up or slice_s."
-            )
-    return Window(start_a, slice_a, count_a), Window(start_b, slice_b, count_b), is_paired
 
 
 def _compare_route(

@@ -35,6 +35,7 @@ def describe(run: Run, slice_s: float = 5.0) -> list[RouteDescription]:
         ArtefactError: the run is empty, or a samples file is damaged.
     """
     counted = count_whole(run, slice_s)
+    covered_s = run.manifest.covered_ns / 1e9 if run.manifest.days else counted.window.length_s
     found: list[RouteDescription] = []
     for route in sorted(counted.routes.values(), key=lambda each: (-each.n, each.route)):
         if not route.n:
@@ -46,7 +47,7 @@ def describe(run: Run, slice_s: float = 5.0) -> list[RouteDescription]:
                 route=route.route,
                 n=round(route.n),
                 share=route.n / counted.n,
-                rate_per_s=route.n / counted.window.length_s,
+                rate_per_s=route.n / covered_s,
                 latency_ms={each.p: each.value_ns / 1e6 for each in estimates if each.is_enough(ALPHA)},
                 failed_share=route.count(*ERRORS) / route.n,
                 worth=round(p95.n_eff) if p95 else 0,

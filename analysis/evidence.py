@@ -101,6 +101,7 @@ def _timeline(name: str, run: Tally) -> Timeline:
     points = run.window.slices // stretch
     used = points * stretch
     length_s = run.window.slice_ns * stretch / 1e9
+    covered_s = length_s * run.window.days
 
     def summed(series: Floats) -> Floats:
         return series[:used].reshape(points, stretch).sum(axis=1)
@@ -115,8 +116,8 @@ def _timeline(name: str, run: Tally) -> Timeline:
     return Timeline(
         run=name,
         seconds=((np.arange(points) + 0.5) * length_s).tolist(),
-        intended_per_s=_rounded(summed(run.intended) / length_s),
-        ready_per_s=_rounded(summed(run.ready) / length_s),
+        intended_per_s=_rounded(summed(run.intended) / covered_s),
+        ready_per_s=_rounded(summed(run.ready) / covered_s),
         p50_ms=p50,
         p95_ms=p95,
         lag_p99_ms=lag,

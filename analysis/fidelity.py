@@ -76,7 +76,9 @@ def fidelity_of(baseline: Tally, candidate: Tally, mix_distance: float) -> list[
 
 
 def traffic_of(run: Tally) -> Traffic:
-    """What the traffic of ``run`` was like; memory is bounded by one batch and the window's tenths of seconds.
+    """What the traffic of ``run`` was like, of several days on the plan's own.
+
+    Memory is bounded by one batch and the window's tenths of seconds.
 
     Raises:
         ArtefactError: a samples file is damaged or foreign.
@@ -106,7 +108,7 @@ def traffic_of(run: Tally) -> Traffic:
     mean = float(seconds.mean())
     return Traffic(
         n=n,
-        rate_per_s=n / max(window.length_s, 1e-9),
+        rate_per_s=n / max(length_ns / 1e9, 1e-9),
         write_share=writes / max(n, 1),
         disordered_share=disordered / max(followers, 1),
         overtaking_share=overtaking / max(n, 1),

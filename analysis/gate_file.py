@@ -13,7 +13,8 @@ from typing import Annotated
 
 import msgspec
 
-from analysis.words import percent
+from analysis.noise import ASSUMED_SD
+from analysis.words import percent, quantile
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Quantile = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
@@ -108,7 +109,7 @@ class Gate(_Table, frozen=True, kw_only=True):
     min_time_constants: NotNegative = 10.0
     """A run shorter than this many time constants of its own drift proves nothing; 0 switches the check off.
     Intervals widen from about 30 time constants down, whatever this says."""
-    assumed_run_noise: NotNegative = 0.03
+    assumed_run_noise: NotNegative = ASSUMED_SD
     """Relative spread between two runs of one build, assumed while fewer than three A/A runs measure it."""
     min_judged_share: Share = 0.8
     min_load: NotNegative = 0.95
@@ -143,6 +144,8 @@ class Gate(_Table, frozen=True, kw_only=True):
             found.append(f"margin {self.margins.absolute_ms:g} ms instead of {usual.margins.absolute_ms:g} ms")
         if self.margins.errors > usual.margins.errors:
             found.append(f"error margin {percent(self.margins.errors)} instead of {percent(usual.margins.errors)}")
+        if max(self.quantiles) < max(usual.quantiles):
+            found.append(f"nothing above {quantile(max(self.quantiles))}, usually {quantile(max(usual.quantiles))}")
         if self.alpha > usual.alpha:
             found.append(f"error rate {self.alpha:g} a claim instead of {usual.alpha:g}")
         if self.min_slices * self.slice_s < usual.min_slices * usual.slice_s:

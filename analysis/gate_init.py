@@ -38,7 +38,7 @@ def _lines(run: Tally, usual: Gate, slice_s: float, slices: int) -> list[str]:
     gated = [0.5, 0.95]
     lines = [
         f"# A gate for runs against {json.dumps(run.run.manifest.name)}.",
-        f"# Its judged part holds {run.n:,.0f} requests in {run.window.length_s:.0f} s.",
+        f"# Its judged part holds {run.n:,.0f} requests in {run.run.manifest.covered_ns / 1e9:.0f} s.",
         'format = "gate/1"',
         "",
         "# READY needs every claim below proved, so each route makes it harder: gate what matters, 20 at most.",

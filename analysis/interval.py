@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from analysis.histogram import Floats
-from analysis.uncertainty import ALPHAS, LOG_ALPHAS, Uncertainty, t_critical
-from analysis.variance import NU, QuantileEstimate, long_run_variance
+from analysis.uncertainty import ALPHAS, LOG_ALPHAS, Uncertainty
+from analysis.variance import QuantileEstimate
 
 T80 = 0.8416  # normal quantile of the power that a detectable effect is stated for
 
@@ -133,55 +133,6 @@ def limit(estimate: QuantileEstimate, noise: float) -> Difference:
     value = estimate.log_value
     lower = value - np.sqrt((value - low) ** 2 + extra)
     return Difference(value, lower, value + np.sqrt((high - value) ** 2 + extra), noise=noise)
-
-
-@dataclass(frozen=True, slots=True)
-class Proportion:
-    """A share of requests, and how many independent requests it rests on."""
-
-    count: float
-    n: float
-    design_effect: float = 1.0
-
-    @property
-    def share(self) -> float:
-        """The share itself; 0 of nothing is 0."""
-        return self.count / self.n if self.n else 0.0
-
-    def bounds(self) -> tuple[Floats, Floats]:
-        """Wilson's score bounds (1927) at ``ALPHAS`` with n / design effect instead of n."""
-        n = self.n / self.design_effect
-        if n <= 0:
-            return np.zeros(ALPHAS.size), np.ones(ALPHAS.size)
-        z = -ndtri(ALPHAS) if self.design_effect <= 1 else t_critical(ALPHAS, NU)
-        centre = (self.share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z * np.sqrt(self.share * (1 - self.share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-        return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
-
-
-def proportion(bad: Floats, n: Floats) -> Proportion:
-    """The share of bad requests, given both per slice; dependence within and between slices is counted."""
-    total, count = float(n.sum()), float(bad.sum())
-    share = count / total if total else 0.0
-    if not 0 < share < 1 or bad.size <= 2 * NU:
-        return Proportion(count, total)
-    independent = total * share * (1 - share)
-    return Proportion(count, total, max(1.0, long_run_variance(bad - share * n) / independent))
-
-
-def share_difference(a: Proportion, b: Proportion) -> Difference:
-    """Share of B less share of A: Newcombe's hybrid score interval (1998, method 10)."""
-    (low_a, high_a), (low_b, high_b) = a.bounds(), b.bounds()
-    estimate = b.share - a.share
-    lower = estimate - np.sqrt((b.share - low_b) ** 2 + (high_a - a.share) ** 2)
-    upper = estimate + np.sqrt((high_b - b.share) ** 2 + (a.share - low_a) ** 2)
-    return Difference(estimate, lower, upper)
-
-
-def share_limit(a: Proportion) -> Difference:
-    """One share with its score bounds, for a budget that stands by itself."""
-    low, high = a.bounds()
-    return Difference(a.share, low, high)
 
 
 def run_noise(logs: Sequence[float], ses: Sequence[float]) -> float:

@@ -49,7 +49,7 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
     if reference:
         checks += check_other(reference.baseline, "reference", gate)
     replayed = reference or (None if comparison.baseline.run.is_production else comparison)
-    settled = settle(claims(decides, gate, replayed), gate.alpha)
+    settled = [item for item in settle(claims(decides, gate, replayed), gate.alpha) if _is_shown(item)]
     reached = _reached(comparison, gate)
     faults = [check.sentence for check in checks if check.state == "fault"]
     doubts = [check.sentence for check in checks if check.state == "doubt"]
@@ -73,10 +73,11 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
     elif not any(c.claim.state is State.PASSED for c in settled):
         word, reasons = Word.INCONCLUSIVE, ["Nothing could be judged: no gated route has enough requests."]
     else:
-        word, reasons = Word.READY, [_holds(settled)]
+        word, reasons = Word.READY, [_holds(settled, reached)]
 
     detectable = _detectable(settled)
-    assumptions = _assumptions(decides, gate, reference is not None)
+    assumptions = [comparison.hours] if comparison.hours else []
+    assumptions += _assumptions(decides, gate, reference is not None)
     return Verdict(
         format=VERDICT_FORMAT,
         verdict=word,
@@ -116,6 +117,11 @@ def settle(pending: Sequence[Candidacy], alpha: float) -> list[Candidacy]:
                 state = State.PASSED
         found.append(replace(item, claim=msgspec.structs.replace(item.claim, state=state)))
     return found
+
+
+def _is_shown(item: Candidacy) -> bool:
+    """What is asked only to find a wreck is shown where it found one."""
+    return item.is_required or item.claim.state in {State.FAILED, State.UNJUDGED}
 
 
 def _breakdown(comparison: Comparison) -> list[str]:
@@ -193,10 +199,11 @@ def _open(item: Candidacy) -> str:
     return f"{item.claim.sentence}; {help_}." if help_ else f"{item.claim.sentence}."
 
 
-def _holds(settled: Sequence[Candidacy]) -> str:
+def _holds(settled: Sequence[Candidacy], reached: Check) -> str:
     passed = [item.claim for item in settled if item.claim.state is State.PASSED]
     routes = {claim.route for claim in passed}
-    return f"All {len(passed)} claims about {len(routes)} gated routes hold."
+    holds = f"All {len(passed)} claims about {len(routes)} gated routes hold."
+    return holds if reached.measured == percent(1.0) else f"{holds} {reached.sentence}"
 
 
 def _detectable(settled: Sequence[Candidacy]) -> float | None:
@@ -225,7 +232,11 @@ def _assumptions(comparison: Comparison, gate: Gate, has_reference: bool) -> lis
     noise = comparison.noise
     if noise.runs:
         by = ", ".join(f"{quantile(p)} {percent(sd)}" for p, sd in noise.by_quantile.items())
-        found.append(f"Run-to-run noise was measured by {noise.runs} A/A runs ({by}) and widens every interval.")
+        doubt = ", ".join(f"{quantile(p)} {percent(sd)}" for p, sd in noise.not_ruled_out().items())
+        doubt = f"; so few runs do not rule out {doubt}, which counts instead" if doubt else ""
+        found.append(
+            f"Run-to-run noise was measured by {noise.runs} A/A runs ({by}) and widens every interval{doubt}."
+        )
     elif noise.sd:
         found.append(
             f"Run-to-run noise of {percent(noise.sd)} is assumed and widens every interval, since fewer than "
@@ -244,12 +255,17 @@ def _assumptions(comparison: Comparison, gate: Gate, has_reference: bool) -> lis
 def _watch(comparison: Comparison, gate: Gate) -> list[Watch]:
     gated = {(name, p) for name in gated_routes(comparison, gate) for p in gate.quantiles}
     candidates: list[Watch] = []
-    for name in comparison.judged:
-        for p, row in comparison.routes[name].response.items():
+    for name, route in comparison.routes.items():
+        failing = route.errors["any error"].difference
+        if name not in {gated_name for gated_name, _ in gated}:
+            lower = failing.lower_at(gate.alpha)
+            candidates.append(Watch(name, None, failing.estimate, lower, failing.p_above(0.0)))
+        for p, row in route.response.items() if name in comparison.judged else ():
             if (name, p) in gated or not row.is_enough(gate.alpha):
                 continue
-            lower = row.difference.lower_at(gate.alpha)
-            candidates.append(Watch(name, p, row.ratio - 1, change(lower), row.difference.p_above(0.0)))
+            slower = row.difference
+            bound = change(slower.lower_at(gate.alpha))
+            candidates.append(Watch(name, p, row.ratio - 1, bound, slower.p_above(0.0)))
     stands = benjamini_hochberg([item.p_worse for item in candidates], gate.alpha)
     found = [item for item, is_found in zip(candidates, stands, strict=True) if is_found]
     return sorted(found, key=lambda item: item.p_worse)

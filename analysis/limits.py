@@ -7,7 +7,8 @@ import math
 from analysis.candidacy import Candidacy, finite, not_asked, too_few
 from analysis.compare import Comparison
 from analysis.gate_file import Budget, Gate, Slo
-from analysis.interval import limit, share_limit
+from analysis.interval import limit
+from analysis.shares import share_limit
 from analysis.verdict import Claim, State
 from analysis.words import milliseconds, percent, quantile
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 from analysis.compare import Comparison
-from analysis.interval import Difference, share_difference
+from analysis.interval import Difference
 from analysis.rows import change
 from analysis.samples import ArtefactError, Run
+from analysis.shares import share_difference
 from analysis.tally import MISSES, RouteTally, share_of
 from analysis.uncertainty import t_critical
 from analysis.verdict import CalibratedRow

@@ -51,6 +51,16 @@ class Tick(msgspec.Struct, frozen=True):
     lost: int = 0
 
 
+class Day(msgspec.Struct, frozen=True):
+    """One capture of a baseline of several: where it lies in the baseline's time and in its own."""
+
+    capture_id: str
+    date: str
+    begin_ns: int
+    zero_ns: int
+    duration_ns: int
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What a run says of itself, as far as a comparison needs it; defaults are those of ``run/1``."""
 
@@ -76,6 +86,7 @@ class Manifest(msgspec.Struct, frozen=True):
     load_changes: dict[int, int] = {}
     production_requests: int = 0
     left_out: dict[str, int] = {}
+    days: list[Day] = []
     lost_samples: int = 0
     lost_workers: int = 0
     ended: str = "complete"
@@ -84,6 +95,11 @@ class Manifest(msgspec.Struct, frozen=True):
     preflight: str = "passed"
     via_proxy: bool = False
     ticks: list[Tick] = []
+
+    @property
+    def covered_ns(self) -> int:
+        """How much time the samples cover; between the days of a baseline lies what nobody captured."""
+        return sum(day.duration_ns for day in self.days) if self.days else self.duration_ns - self.warmup_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from analysis.histogram import BUCKETS, Floats, Histogram, Integers, SliceCounter, cells_of
-from analysis.interval import Proportion, proportion
 from analysis.samples import Run
+from analysis.shares import Proportion, proportion
 
 OUTCOMES = (
     "ok",
     "miss",
     "server error",
+    "turned away",
     "timeout",
     "connect",
     "broken",
@@ -26,13 +27,18 @@ OUTCOMES = (
     "refused",
     "stopped",
 )
-"""What became of a request. ``miss``: answered, with another status class than recorded; ``broken``: reset, protocol
-or TLS; ``ceiling``: no slot among the requests in flight; ``unresolved``: a value of an earlier answer was missing;
-``refused``: by our own interlock, or a failing hooks file; ``stopped``: by the run's end, nobody's fault."""
-OK, MISS, SERVER, TIMEOUT, CONNECT, BROKEN, CEILING, UNRESOLVED, REFUSED, STOPPED = range(len(OUTCOMES))
-ERRORS = (SERVER, TIMEOUT, CONNECT, BROKEN, CEILING)
+"""What became of a request. ``miss``: answered, with another status class than recorded; ``turned away``: by a 429
+that was not recorded; ``broken``: reset, protocol or TLS; ``ceiling``: no slot among the requests in flight;
+``unresolved``: a value of an earlier answer was missing; ``refused``: by our own interlock, or a failing hooks file;
+``stopped``: by the run's end, nobody's fault."""
+OK, MISS, SERVER, TURNED_AWAY, TIMEOUT, CONNECT, BROKEN, CEILING, UNRESOLVED, REFUSED, STOPPED = range(len(OUTCOMES))
+ERRORS = (SERVER, TURNED_AWAY, TIMEOUT, CONNECT, BROKEN, CEILING)
 """The target's errors."""
 MISSES = (MISS, UNRESOLVED)
+TIMED = (OK, TIMEOUT)
+"""What latencies are judged by. A request that was given up took at least so long: left out, a build whose slowest
+requests run into the time-out would look the faster for it."""
+TOO_MANY = 429
 COUNTED = (OK, *MISSES, *ERRORS)
 """What a request that was sent, or should have been, can become."""
 
@@ -48,24 +54,42 @@ _OF_ERROR = {
     "client": STOPPED,  # in a baseline: the person went away
 }
 
+_IS_TIMED = np.isin(np.arange(len(OUTCOMES)), TIMED)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The judged part of a run: ``slices`` slices of ``slice_ns`` from ``start_ns`` on, in the run's own time."""
+    """The judged part of a run: ``slices`` slices of ``slice_ns`` from ``start_ns`` on, in the run's own time.
+
+    Further stretches of that length may lie ``also`` nanoseconds away: slice i of each counts as slice i.
+    """
 
     start_ns: int
     slice_ns: int
     slices: int
+    also: tuple[int, ...] = ()
 
     @property
     def end_ns(self) -> int:
-        """The first nanosecond after the window."""
+        """The first nanosecond after the first stretch."""
         return self.start_ns + self.slice_ns * self.slices
 
     @property
     def length_s(self) -> float:
-        """The window's length in seconds."""
-        return self.slice_ns * self.slices / 1e9
+        """The length of all stretches in seconds."""
+        return self.slice_ns * self.slices * self.days / 1e9
+
+    @property
+    def days(self) -> int:
+        """How many stretches there are."""
+        return 1 + len(self.also)
+
+    def folded(self, times: Integers) -> Integers:
+        """``times`` with every stretch moved onto the first one."""
+        for shift in self.also:
+            is_there = (times >= self.start_ns + shift) & (times < self.end_ns + shift)
+            times = times - shift * is_there
+        return times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +98,7 @@ class RouteTally:
 
     route: str
     response: Histogram
-    """Response times (end − intended) of requests that went well."""
+    """Response times (end − intended) of requests that went well, or were given up after so long."""
     service: Histogram
     """Service times (end − sent) of the same; one slice, since they are shown and never judged."""
     failed: Histogram
@@ -117,6 +141,8 @@ class Tally:
     """Requests per route that were due within the window, whatever became of them."""
     rows: int
     """Samples read, inside the window and outside."""
+    contradictory: int
+    """Samples within the window that end before they were intended or sent."""
     n: float
     """Requests of all routes within the window, those that nobody is to blame for left out."""
 
@@ -138,14 +164,15 @@ def tally(run: Run, window: Window) -> Tally:
     outcomes = SliceCounter(window.slices, len(OUTCOMES))
     ready_slices = np.zeros(window.slices)
     asked: Counter[str] = Counter()
-    rows = 0
+    rows = contradictory = 0
     for batch in run.batches():
         rows += batch.num_rows
         asked.update(_asked(batch, window))
         part = _rows(batch, names, window)
         ready_slices += np.bincount(part.ready_slice, minlength=window.slices)
+        contradictory += int(np.count_nonzero(np.minimum(part.response_ns, part.service_ns) < 0))
         outcomes.add(part.route, part.time_slice, part.outcome)
-        well = np.flatnonzero(part.outcome == OK)
+        well = np.flatnonzero(_IS_TIMED[part.outcome])
         badly = np.flatnonzero((part.outcome != OK) & (part.outcome < UNRESOLVED))
         route = part.route[well]
         response.add(route, part.time_slice[well], cells_of(part.response_ns[well]))
@@ -160,7 +187,9 @@ def tally(run: Run, window: Window) -> Tally:
     routes = {name: route_tally(name, *found) for name, *found in parts}
     intended = sum((route.outcomes.by_slice() for route in routes.values()), np.zeros(window.slices))
     n = sum(route.n for route in routes.values())
-    return Tally(run, window, routes, lag.histograms(1)[0], intended, ready_slices, dict(asked), rows, n)
+    return Tally(
+        run, window, routes, lag.histograms(1)[0], intended, ready_slices, dict(asked), rows, contradictory, n
+    )
 
 
 def route_tally(
@@ -210,7 +239,7 @@ class _Rows:
 
 def _asked(batch: pa.RecordBatch, window: Window) -> dict[str, int]:
     """Requests per route that were due within the window."""
-    due, route = _numbers(batch, "due"), batch.column("route")
+    due, route = window.folded(_numbers(batch, "due")), batch.column("route")
     inside = (due >= window.start_ns) & (due < window.end_ns)
     counts = np.bincount(_indices(route)[inside], minlength=len(route.dictionary))
     return {name or "": int(count) for name, count in zip(route.dictionary.to_pylist(), counts, strict=True) if count}
@@ -218,14 +247,15 @@ def _asked(batch: pa.RecordBatch, window: Window) -> dict[str, int]:
 
 def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:
     intended, ready = _numbers(batch, "intended"), _numbers(batch, "ready")
-    at_ready = ready[(ready >= max(window.start_ns, 1)) & (ready < window.end_ns)]
-    inside = (intended >= window.start_ns) & (intended < window.end_ns)
+    at, at_ready = window.folded(intended), window.folded(ready)
+    at_ready = at_ready[(at_ready >= max(window.start_ns, 1)) & (at_ready < window.end_ns)]
+    inside = (at >= window.start_ns) & (at < window.end_ns)
     if not inside.all():
         batch = batch.filter(pa.array(inside))
-        intended, ready = intended[inside], ready[inside]
+        at, intended, ready = at[inside], intended[inside], ready[inside]
     route = batch.column("route")
     end = _numbers(batch, "end")
-    time_slice = (intended - window.start_ns) // window.slice_ns
+    time_slice = (at - window.start_ns) // window.slice_ns
     became_ready = ready > 0
     return _Rows(
         route=names.numbers(route.dictionary)[_indices(route)],
@@ -250,6 +280,7 @@ def _outcomes(batch: pa.RecordBatch) -> Integers:
     # Where production itself failed, nothing says what the right answer would have been.
     known = (expected > 0) & (expected < 500)
     outcome[answered & (status > 0) & (status < 500) & known & (status // 100 != expected // 100)] = MISS
+    outcome[answered & (status == TOO_MANY) & (expected != TOO_MANY)] = TURNED_AWAY
     return outcome
 
 

@@ -1,6 +1,6 @@
 """How often does the verdict cry wolf, how often does it see the wolf, and what do the usual tests do beside it?
 
-    python benchmarks/verdict.py [--reps 300] [--seed 1] [--part aa|margin|many]
+    python benchmarks/verdict.py [--reps 300] [--seed 1] [--part aa|margin|many] [--scenario TEXT]
 
 The truth is known because the runs are simulated (``simulated.py``). Monte-Carlo standard error at 5 %: 1.3 points
 with 300 repetitions, 0.7 with 1,000. Nothing here is asserted; what was found stands in docs/verdict.md.
@@ -95,8 +95,8 @@ def usual_alarms(a: NDArray, b: NDArray, rng: np.random.Generator) -> dict[str, 
 # ---------------------------------------------------------------- A. two runs of one build
 
 
-def false_alarms(reps: int, seed: int) -> None:
-    """Share of A/A pairs that are called different, in percent."""
+def false_alarms(reps: int, seed: int, wanted: str = "") -> None:
+    """Share of A/A pairs that are called different, in percent, of the scenarios whose names hold ``wanted``."""
     print("A. Two independent runs of one build, p95: called different, in % (two-sided 5 %; thresholds one-sided)")
     print(
         "   plain: cosine variance alone. ours: widened for drift. gated: with the assumed run noise of 3 %, as the"
@@ -108,6 +108,8 @@ def false_alarms(reps: int, seed: int) -> None:
     columns += ["plain", "ours", "gated", "held", "given a word", "8 A/A runs"]
     print(f"{'scenario':28s}" + "".join(f"{name:>20s}" for name in columns) + f"{'deff':>8s}{'T/tau':>8s}")
     for place, scenario in enumerate((*sim.STATIONARY, *sim.OTHERS)):
+        if wanted not in scenario.name:
+            continue
         rng = np.random.default_rng([seed, place])
         hits: dict[str, list[bool]] = defaultdict(list)
         effects, lengths = [], []
@@ -141,7 +143,7 @@ def false_alarms(reps: int, seed: int) -> None:
 # ---------------------------------------------------------------- B. one schedule, a known change
 
 
-def words(reps: int, seed: int) -> None:
+def words(reps: int, seed: int, wanted: str = "") -> None:
     """How often each word is said about a known change of p95, the margin being 10 %."""
     print("B. Two runs of one schedule (70 % of drift and sessions come with it), margin +10 % on p95, alpha 5 %")
     print("   READY / NOT READY / INCONCLUSIVE in %; cover: 90 % interval holds the truth; flagged: proved slower\n")
@@ -150,6 +152,8 @@ def words(reps: int, seed: int) -> None:
         f"{'cover iid':>11s}{'unpaired':>10s}{'paired':>8s}{'flagged':>9s}{'noise':>7s}"
     )
     for place, scenario in enumerate((sim.S0, sim.S3, sim.S4)):
+        if wanted not in scenario.name:
+            continue
         for factor in (1.00, 1.05, 1.10, 1.20):
             rng = np.random.default_rng([seed, 100 + place])
             said = np.zeros((4, 3))
@@ -249,13 +253,14 @@ def main() -> None:
     parser.add_argument("--reps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", choices=("aa", "margin", "many"))
+    parser.add_argument("--scenario", default="", help="part of a scenario's name (parts aa and margin)")
     asked = parser.parse_args()
     begin = time.monotonic()
     print(f"reps {asked.reps}, seed {asked.seed}, runs of {sim.LENGTH_S} s at {sim.RATE_PER_S:g}/s\n")
     if asked.part in {None, "aa"}:
-        false_alarms(asked.reps, asked.seed)
+        false_alarms(asked.reps, asked.seed, asked.scenario)
     if asked.part in {None, "margin"}:
-        words(max(40, asked.reps * 2 // 5), asked.seed)
+        words(max(40, asked.reps * 2 // 5), asked.seed, asked.scenario)
     if asked.part in {None, "many"}:
         many(max(20, asked.reps // 4), asked.seed)
     print(f"{time.monotonic() - begin:.0f} s")

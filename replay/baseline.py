@@ -1,5 +1,7 @@
 """A baseline: what production took, as the samples of a run that production made.
 
+Several captures of one key lie on one axis of time by how far apart they began; when that was, nobody is told.
+
 Production's latency counts from the complete request to the complete response at the proxy, without the time spent on
 opening the upstream connection. A request whose client went away is kept as ``stopped``: nobody's fault. An answer
 whose end is not known (from an access log without durations) is no sample: it is counted, never taken for 0 ms.
@@ -8,7 +10,8 @@ whose end is not known (from an access log without durations) is no sample: it i
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from replay.artefacts import versions, write_manifest
 from replay.capture.manifest import CaptureManifest
 from replay.errors import InputError
 from replay.exchange import Exchange
-from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
+from replay.runs import MANIFEST_NAME, RUN_FORMAT, Day, RunManifest
 
 UNTIMED = "answered at an unknown time"
 """The reason in ``left_out`` for what is no sample."""
@@ -40,8 +43,15 @@ class _Names:
     def __init__(self) -> None:
         self.number: dict[str, int] = {}
 
+        self._before = 0
+
     def __call__(self, name: str) -> int:
-        return self.number.setdefault(name, len(self.number))
+        return self.number.setdefault(name, self._before + len(self.number))
+
+    def forget(self) -> None:
+        """Give the names that follow numbers of their own."""
+        self._before += len(self.number)
+        self.number.clear()
 
 
 class _Rows:
@@ -59,9 +69,9 @@ class _Rows:
 class _Recorder:
     """Turns exchanges into samples. Times count from the first exchange's start, as a plan's do."""
 
-    def __init__(self, writer: samples.SampleWriter, start_ns: int) -> None:
+    def __init__(self, writer: samples.SampleWriter) -> None:
         self._writer = writer
-        self._start_ns = start_ns
+        self._start_ns = 0
         self._rows = _Rows()
         self._names = {name: _Names() for name in self._rows.names}
         self._sessions, self._connections = _Names(), _Names()
@@ -71,6 +81,12 @@ class _Recorder:
         self.untimed = 0
         """Answers whose end is not known."""
         self.last_ns = 0
+
+    def begin(self, start_ns: int) -> None:
+        """What follows is of another capture, of which ``start_ns`` is the baseline's zero."""
+        self._start_ns = start_ns
+        self._sessions.forget()
+        self._connections.forget()
 
     def add(self, exchange: Exchange) -> None:
         """Record one exchange, unless it was answered nobody knows when."""
@@ -135,55 +151,96 @@ class _Recorder:
         self._rows = _Rows()
 
 
-def write_baseline(
-    capture: CaptureManifest, exchanges: Iterable[Exchange], start_ns: int, folder: Path, name: str
-) -> RunManifest:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One capture that a baseline is made of."""
+
+    manifest: CaptureManifest
+    exchanges: Iterable[Exchange]
+    zero_ns: int
+    """The start of its first exchange, in its own time."""
+    start_ns: int | None = None
+    """When it began, nanoseconds since 1970; needed where there are several, and stored nowhere."""
+
+
+def write_baseline(sources: Sequence[Source], folder: Path, name: str) -> RunManifest:
     """Write the run that production made into the existing ``folder`` and return its manifest.
 
-    Args:
-        start_ns: the start of the capture's first exchange; the run's time counts from there.
-
     Raises:
-        InputError: the capture is empty, or does not tell when its answers ended.
+        InputError: a capture is empty, does not tell when its answers ended, or does not belong beside the first.
     """
+    _check_alike(sources)
     writer = samples.SampleWriter(folder / "samples-0000.arrow")
+    recorder = _Recorder(writer)
     try:
-        recorder = _Recorder(writer, start_ns)
-        for exchange in exchanges:
-            recorder.add(exchange)
+        days = [_record(recorder, source, sources[0]) for source in sources]
         recorder.flush()
     finally:
         writer.close()
-    captured = recorder.requests + recorder.untimed
-    if not captured:
-        raise InputError(f"{capture.name}: holds no exchange, so it gives no baseline. Capture some traffic first.")
-    if not recorder.measured:
-        raise InputError(
-            f"{capture.name}: none of its {captured:,} exchanges tells when its answer ended, so it gives no "
-            "baseline. Log each request's duration (nginx $request_time, Apache %D), or record the responses too."
-        )
     samples.compact(folder)
+    first = sources[0].manifest
     manifest = RunManifest(
         format=RUN_FORMAT,
         kind="production",
         name=name,
         created=datetime.now(UTC).date().isoformat(),
         versions=versions(),
-        capture_id=capture.id,
+        capture_id=",".join(source.manifest.id for source in sources),
         plan_hash="",
-        templates=capture.templates,
-        captured_share=capture.captured_share,
-        zero_ns=start_ns,
+        templates=first.templates,
+        captured_share=first.captured_share,
+        zero_ns=sources[0].zero_ns,
         duration_ns=recorder.last_ns + 1,
         requests=recorder.requests,
         planned=recorder.requests,
-        production_requests=captured,
+        production_requests=recorder.requests + recorder.untimed,
         left_out={UNTIMED: recorder.untimed} if recorder.untimed else {},
+        days=days if len(days) > 1 else [],
         mode="production",
         preflight="skipped",
     )
     write_manifest(folder / MANIFEST_NAME, manifest)
     return manifest
+
+
+def _record(recorder: _Recorder, source: Source, first: Source) -> Day:
+    """Record one capture; say where it lies."""
+    name = source.manifest.name
+    begin_ns = (source.start_ns or 0) + source.zero_ns - (first.start_ns or 0) - first.zero_ns
+    if begin_ns < 0:
+        raise InputError(f"{name}: began before {first.manifest.name}. Name the captures in order of time.")
+    requests, untimed, measured = recorder.requests, recorder.untimed, recorder.measured
+    recorder.begin(source.zero_ns - begin_ns)
+    for exchange in source.exchanges:
+        recorder.add(exchange)
+    captured = recorder.requests + recorder.untimed - requests - untimed
+    if not captured:
+        raise InputError(f"{name}: holds no exchange, so it gives no baseline. Capture some traffic first.")
+    if recorder.measured == measured:
+        raise InputError(
+            f"{name}: none of its {captured:,} exchanges tells when its answer ended, so it gives no "
+            "baseline. Log each request's duration (nginx $request_time, Apache %D), or record the responses too."
+        )
+    began_s = ((source.start_ns or 0) + source.zero_ns) / 1e9
+    date = datetime.fromtimestamp(began_s, UTC).date().isoformat()
+    return Day(source.manifest.id, date, begin_ns, source.zero_ns, recorder.last_ns + 1 - begin_ns)
+
+
+def _check_alike(sources: Sequence[Source]) -> None:
+    """Refuse captures that do not belong into one baseline."""
+    first = sources[0].manifest
+    for source in sources[1:]:
+        other = source.manifest
+        for what, a, b in (
+            ("route templates", first.templates[:12], other.templates[:12]),
+            ("share of the sessions", f"{first.captured_share:g}", f"{other.captured_share:g}"),
+        ):
+            if a != b:
+                raise InputError(
+                    f"{other.name}: its {what} ({b}) are not those of {first.name} ({a}). Make baselines apart."
+                )
+    if len({source.manifest.id for source in sources}) < len(sources):
+        raise InputError("a capture is named twice. Name each once.")
 
 
 def first_start_ns(exchanges: Iterable[Exchange]) -> int:

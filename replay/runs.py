@@ -43,6 +43,19 @@ class Target(msgspec.Struct, frozen=True):
     address: str
 
 
+class Day(msgspec.Struct, frozen=True):
+    """One capture of a baseline of several, laid on one axis of time by how far apart they began."""
+
+    capture_id: str
+    date: str
+    """The day on which it began, ISO 8601, UTC; the time of day is stored nowhere."""
+    begin_ns: int
+    """Its first exchange in the baseline's time."""
+    zero_ns: int
+    """The same in the capture's own time."""
+    duration_ns: int
+
+
 class RunManifest(msgspec.Struct, frozen=True):
     """What a run says of itself."""
 
@@ -87,6 +100,8 @@ class RunManifest(msgspec.Struct, frozen=True):
     """Requests that the capture holds, before the plan's filters."""
     left_out: dict[str, int] = {}
     """Requests of the capture that are not replayed, by reason."""
+    days: list[Day] = []
+    """The captures of a baseline of several, the first one first; empty where there is one."""
     lost_samples: int = 0
     lost_workers: int = 0
     ended: str = "complete"
@@ -106,6 +121,11 @@ class RunManifest(msgspec.Struct, frozen=True):
     hook_failures: dict[str, int] = {}
     """How often the hooks file failed, by place and kind: ``sign.py:12 KeyError``."""
     ticks: list[Tick] = []
+
+    @property
+    def covered_ns(self) -> int:
+        """How much time its samples cover; between the days of a baseline lies what nobody captured."""
+        return sum(day.duration_ns for day in self.days) if self.days else self.duration_ns
 
 
 def read_run_manifest(folder: Path) -> RunManifest:

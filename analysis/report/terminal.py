@@ -9,8 +9,8 @@ from rich.text import Text
 from analysis.evidence import Evidence
 from analysis.report.filters import after, before, change, interval, margin, what
 from analysis.report.order import MARKS, WORD_MARKS, worst_first
-from analysis.verdict import QuantileCell, State, Verdict, Word
-from analysis.words import between, milliseconds, percent, quantile, signed
+from analysis.verdict import QuantileCell, State, Verdict, Watch, Word
+from analysis.words import between, milliseconds, percent, points, quantile, signed
 
 _STYLES = {
     Word.READY: "bold white on dark_green",
@@ -44,9 +44,14 @@ def render(verdict: Verdict) -> RenderableType:
             parts.append(Text.assemble((f"{check.state}: ", "bold"), plain(f"{check.name}: {check.sentence}")))
     parts += [plain(sentence, style="dim") for sentence in verdict.assumptions]
     if verdict.watch:
-        watched = [f"{item.route} {quantile(item.quantile or 0)} {signed(item.change)}" for item in verdict.watch[:5]]
-        parts.append(plain(f"Watch (not gated): {', '.join(watched)}"))
+        parts.append(plain(f"Watch (not gated): {', '.join(map(_watched, verdict.watch[:5]))}"))
     return Group(*parts)
+
+
+def _watched(item: Watch) -> str:
+    if item.quantile is None:
+        return f"{item.route} fails {points(item.change)}"
+    return f"{item.route} {quantile(item.quantile)} {signed(item.change)}"
 
 
 class _Claims:

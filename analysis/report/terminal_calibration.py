@@ -21,10 +21,12 @@ def render_calibration(found: Calibration) -> RenderableType:
     """Run-to-run noise, drift and design effect of one staging environment."""
     pairs = found.pairs
     by = ", ".join(f"{quantile(float(p))} {percent(sd)}" for p, sd in found.by_quantile.items())
+    doubt = ", ".join(f"{quantile(p)} {percent(sd)}" for p, sd in found.run_noise.not_ruled_out().items())
     drift_s = found.time_constant_s
     sentences = [
         f"{len(found.runs)} runs of one build at × {found.scale:g}, {found.window_s:.0f} s judged of each.",
         f"Run-to-run noise, beyond each run's own variation: {by}.",
+        *([f"So few runs do not rule out {doubt}; a gate takes that instead."] if doubt else []),
         f"Drift within a run: time constant {drift_s:.1f} s; 30 of them are {30 * drift_s:.0f} s.",
     ]
     if pairs.compared:

@@ -53,8 +53,8 @@ def list_baselines(
         table.add_row(
             cell(str(folder)),
             cell(manifest.created[:10]),
-            cell(manifest.capture_id[:12]),
-            f"{manifest.duration_ns / 1e9:,.0f} s",
+            f"{len(manifest.days)} captures" if manifest.days else cell(manifest.capture_id[:12]),
+            f"{manifest.covered_ns / 1e9:,.0f} s",
             f"{manifest.requests:,}",
             f"{manifest.captured_share:.0%}",
             cell(manifest.templates[:12]),
@@ -106,7 +106,7 @@ def found_in(places: list[Path]) -> list[tuple[Path, RunManifest]]:
 def _print_provenance(folder: Path, manifest: RunManifest) -> None:
     versions = ", ".join(f"{name} {number}" for name, number in manifest.versions.items())
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest.left_out.items())
-    seconds = manifest.duration_ns / 1e9
+    seconds = manifest.covered_ns / 1e9
     for name, value in (
         ("baseline", str(folder)),
         ("made", manifest.created),
@@ -115,6 +115,7 @@ def _print_provenance(folder: Path, manifest: RunManifest) -> None:
             "length",
             f"{seconds:,.0f} s, {manifest.requests:,} requests, {manifest.requests / max(seconds, 1e-9):,.1f}/s",
         ),
+        *((f"  {day.date}", f"{day.capture_id}, {day.duration_ns / 1e9:,.0f} s") for day in manifest.days),
         ("no sample", left_out or "none"),
         ("route templates", manifest.templates),
         ("measured at", "the proxy: request complete → answer complete"),

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.compare import Comparison, compare, windows
+from analysis.compare import Comparison, compare
 from analysis.noise import RunNoise
-from analysis.samples import ArtefactError, Run, read_run
+from analysis.samples import Run, read_run
 from tests.runs import Samples, shop, write_run
 
 SECOND = 10**9
@@ -114,61 +114,3 @@ def test_the_total_is_weighted_to_the_baselines_mix(tmp_path: Path) -> None:
     assert found.load.mix_distance == pytest.approx(0.3, abs=0.02)
     # Unweighted, the 75th percentile would jump from 50 to 500 ms with the share of slow requests.
     assert found.total.response[0.75].ratio == pytest.approx(1.0, abs=0.03)
-
-
-def test_a_schedule_at_twice_the_pace_covers_the_same_part_of_production(tmp_path: Path) -> None:
-    baseline = run(tmp_path / "a", kind="production", duration_ns=120 * SECOND)
-    candidate = run(tmp_path / "b", speed=2.0, duration_ns=60 * SECOND, warmup_ns=10 * SECOND)
-
-    a, b, is_paired = windows(baseline, candidate, 5.0)
-
-    assert is_paired
-    assert (b.start_ns, b.slice_ns, b.slices) == (10 * SECOND, 5 * SECOND, 10)
-    assert (a.start_ns, a.slice_ns, a.slices) == (20 * SECOND, 10 * SECOND, 10)
-
-
-def test_a_shorter_run_is_compared_with_the_same_part_of_production(tmp_path: Path) -> None:
-    baseline = run(tmp_path / "a", kind="production", duration_ns=120 * SECOND)
-    candidate = run(tmp_path / "b", duration_ns=43 * SECOND)
-
-    a, b, _ = windows(baseline, candidate, 5.0)
-
-    assert a == b
-    assert a.end_ns == 40 * SECOND
-
-
-def test_runs_of_other_schedules_are_compared_whole_and_unpaired(tmp_path: Path) -> None:
-    baseline = run(tmp_path / "a", kind="production", capture_id="other", duration_ns=100 * SECOND)
-    candidate = run(tmp_path / "b", duration_ns=50 * SECOND, warmup_ns=5 * SECOND)
-
-    a, b, is_paired = windows(baseline, candidate, 5.0)
-
-    assert not is_paired
-    assert (a.slices, b.slices) == (20, 9)
-
-
-def test_two_runs_of_one_plan_are_a_pair_unless_their_pace_differs(tmp_path: Path) -> None:
-    one, same = run(tmp_path / "a"), run(tmp_path / "b", warmup_ns=20 * SECOND)
-    faster, other = run(tmp_path / "c", speed=2.0), run(tmp_path / "d", plan_hash="other")
-
-    assert [windows(one, run_, 5.0)[2] for run_ in (same, faster, other)] == [True, False, False]
-    assert windows(one, same, 5.0)[0].start_ns == 20 * SECOND
-
-
-def test_a_run_that_ended_early_is_judged_up_to_there(tmp_path: Path) -> None:
-    baseline = run(tmp_path / "a", kind="production", duration_ns=120 * SECOND)
-    early = run(tmp_path / "b", duration_ns=120 * SECOND, ended="breaker", ended_at_ns=31 * SECOND)
-    at_once = run(
-        tmp_path / "c", duration_ns=120 * SECOND, warmup_ns=30 * SECOND, ended="breaker", ended_at_ns=2 * SECOND
-    )
-
-    assert windows(baseline, early, 5.0)[1].end_ns == 30 * SECOND
-    assert windows(baseline, at_once, 5.0)[1].slices == 1
-
-
-def test_a_run_without_a_whole_slice_is_refused(tmp_path: Path) -> None:
-    baseline = run(tmp_path / "a", kind="production", duration_ns=120 * SECOND)
-    short = run(tmp_path / "b", duration_ns=14 * SECOND, warmup_ns=10 * SECOND)
-
-    with pytest.raises(ArtefactError, match="its judged part is shorter than one slice of 5 s"):
-        windows(baseline, short, 5.0)

@@ -1,4 +1,4 @@
-"""Intervals of differences: published examples, agreement with statsmodels, and one curve for bound and test."""
+"""Intervals of differences: one curve for bound and test, and what widens it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from analysis.histogram import histogram_of
 from analysis.interval import (
     Difference,
-    Proportion,
     limit,
     paired,
-    proportion,
     run_noise,
-    share_difference,
     unpaired,
 )
 from analysis.uncertainty import ALPHAS, Uncertainty, t_bounds
@@ -35,51 +29,6 @@ def by_pairs(a: QuantileEstimate, b: QuantileEstimate, noise: float) -> Differen
     """Paired, by the plain cosine variance of the difference."""
     variance = long_run_variance(b.log_influence() - a.log_influence())
     return paired(a, b, noise, Uncertainty(variance, t_bounds(NU)))
-
-
-# Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10 (two-sided 95 %).
-NEWCOMBE = [
-    (56, 70, 48, 80, 0.0524, 0.3339),
-    (9, 10, 3, 10, 0.1705, 0.8090),
-    (10, 10, 0, 20, 0.6791, 1.0000),
-    (10, 10, 0, 10, 0.6075, 1.0000),
-]
-
-
-@pytest.mark.parametrize(("x1", "n1", "x2", "n2", "low", "high"), NEWCOMBE)
-def test_shares_differ_as_in_newcombes_table(x1: int, n1: int, x2: int, n2: int, low: float, high: float) -> None:
-    found = share_difference(Proportion(x2, n2), Proportion(x1, n1))
-
-    assert found.lower_at(0.025) == pytest.approx(low, abs=6e-5)
-    assert found.upper_at(0.025) == pytest.approx(high, abs=6e-5)
-
-
-@given(st.integers(1, 400), st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
-def test_shares_differ_as_statsmodels_says(n1: int, n2: int, p1: float, p2: float) -> None:
-    x1, x2 = round(n1 * p1), round(n2 * p2)
-    low, high = confint_proportions_2indep(x2, n2, x1, n1, method="newcomb", alpha=0.1)
-    found = share_difference(Proportion(x1, n1), Proportion(x2, n2))
-
-    assert (found.lower_at(0.05), found.upper_at(0.05)) == pytest.approx((low, high), abs=1e-9)
-
-
-def test_a_share_has_wilsons_bounds() -> None:
-    low, high = Proportion(7, 90).bounds()
-    at = int(np.argmin(np.abs(ALPHAS - 0.05)))
-
-    assert (low[at], high[at]) == pytest.approx(proportion_confint(7, 90, alpha=0.1, method="wilson"))
-
-
-def test_errors_that_come_in_bursts_count_for_less() -> None:
-    rng = np.random.default_rng(1)
-    n = np.full(100, 50.0)
-    even = rng.binomial(50, 0.04, 100).astype(float)
-    bursts = np.zeros(100)
-    bursts[40:44] = 50
-
-    assert proportion(even, n).design_effect < 3
-    assert proportion(bursts, n).design_effect > 20
-    assert proportion(np.zeros(100), n).design_effect == 1
 
 
 def test_b_against_a_mirrors_a_against_b() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from analysis.compare import compare
 from analysis.gate_file import Budget, Gate, Margins, Override, Slo, ValidityLimits
@@ -148,6 +149,7 @@ def test_a_run_that_the_generator_did_not_finish_is_invalid(tmp_path: Path, ende
 def test_invalid_beats_the_worst_build(tmp_path: Path) -> None:
     late = shop(2, slower={"GET /search": 3.0}, failing={"GET /": 0.9})
     late.lag_s = 0.050
+    late.response_s = late.response_s + 0.050
 
     found = verdict(tmp_path, late)
 
@@ -216,9 +218,13 @@ def test_misses_are_named_as_such(tmp_path: Path) -> None:
 
     assert found.verdict is Word.INVALID
     assert "answered otherwise than recorded: GET /search" in found.reasons[0]
-    relaxed = Gate(slice_s=2.0, min_slices=30, margins=Margins(relative=0.25), min_judged_share=0.5)
+    relaxed = replace(WIDE, min_judged_share=0.5)
     found = verdict(tmp_path / "relaxed", candidate, relaxed)
+    assert found.verdict is Word.INCONCLUSIVE
+    assert "a --reference run tells whether data or build is at fault" in found.reasons[0]
+    found = verdict(tmp_path / "named", candidate, replace(relaxed, routes=["GET /", "GET /products/{product_id}"]))
     assert found.verdict is Word.READY
+    assert "answered otherwise than recorded: GET /search" in found.headline
     assert any("judged share from 50 % instead of 80 %" in sentence for sentence in found.assumptions)
 
 
@@ -358,8 +364,10 @@ def test_production_at_a_proxy_and_staging_at_a_client_is_said(tmp_path: Path) -
 
 def test_a_relaxed_limit_is_told(tmp_path: Path) -> None:
     gate = Gate(slice_s=2.0, min_slices=30, margins=Margins(relative=0.25), validity=ValidityLimits(max_lag_ms=80.0))
+    gate = replace(gate, margins=Margins(relative=9.0))
     late = shop(2)
     late.lag_s = 0.050
+    late.response_s = late.response_s + 0.050
 
     found = verdict(tmp_path, late, gate)
 
@@ -371,6 +379,7 @@ def test_a_lag_that_grows_is_invalid_before_it_shows_in_the_whole(tmp_path: Path
     candidate = shop(2)
     late = (candidate.intended_s > 267) & (np.random.default_rng(3).random(len(candidate.route)) < 0.02)
     candidate.lag_s = np.where(late, 0.050, 0.0001)
+    candidate.response_s = candidate.response_s + candidate.lag_s
 
     found = verdict(tmp_path, candidate)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.noise import RunNoise, count_repeats, noise_of
+from analysis.noise import RunNoise, _not_ruled_out, count_repeats, noise_of
 from analysis.samples import ArtefactError, Run, read_run
 from analysis.tally import Tally, Window, tally
 from tests.runs import shop, write_run
@@ -50,6 +50,35 @@ def test_few_runs_count_for_less_by_students_t() -> None:
     assert four.of_run(0.95) == pytest.approx(0.02 * factor)
     assert assumed.of_run(0.5) == 0.02
     assert assumed.of_difference(0.5) == pytest.approx(0.02 * math.sqrt(2))
+
+
+def test_what_few_runs_do_not_rule_out_is_not_given_up(tmp_path: Path) -> None:
+    runs = counted(repeats(tmp_path, 12, 0.0))
+    few, many = noise_of(runs[:3], [0.5], 0.05), noise_of(runs, [0.5], 0.05)
+
+    assert few.at_least[0.5] == few.of_run(0.5) == 0.03
+    assert many.at_least[0.5] < 0.02
+    assert few.not_ruled_out() == {0.5: 0.03}
+    assert RunNoise(0.05, {0.5: 0.05}, runs=4, at_least={0.5: 0.03}).not_ruled_out() == {}
+
+
+def test_the_noise_of_few_runs_keeps_its_promise() -> None:
+    dice = np.random.default_rng(3)
+    own, sd, runs, alarms = 0.01, 0.03, 3, {"measured": 0, "at least": 0}
+    for _ in range(4000):
+        logs = dice.normal(0, math.hypot(own, sd), runs)
+        spread = float(np.var(logs, ddof=1))
+        measured = math.sqrt(max(0.0, spread - own**2))
+        at_least = min(0.03, _not_ruled_out(spread, own**2, runs))
+        difference = dice.normal(0, math.sqrt(2) * math.hypot(own, sd))
+        for name, noise in (
+            ("measured", RunNoise(measured, {0.5: measured}, runs)),
+            ("at least", RunNoise(measured, {0.5: measured}, runs, {0.5: at_least})),
+        ):
+            alarms[name] += abs(difference) > 1.96 * math.hypot(math.sqrt(2) * own, noise.of_difference(0.5))
+
+    assert alarms["measured"] / 4000 > 0.08
+    assert alarms["at least"] / 4000 < 0.05
 
 
 def test_two_runs_measure_nothing(tmp_path: Path) -> None:

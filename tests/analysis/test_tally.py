@@ -48,6 +48,10 @@ def one(**changes: object) -> Samples:
         (0, 200, "connect", "connect"),
         (0, 200, "reset", "broken"),
         (200, 200, "protocol", "broken"),
+        (429, 200, "", "turned away"),
+        (429, 404, "", "turned away"),
+        (429, 503, "", "turned away"),
+        (429, 429, "", "ok"),
         (0, 200, "tls", "broken"),
         (0, 200, "ceiling", "ceiling"),
         (0, 200, "unresolved", "unresolved"),
@@ -64,7 +68,9 @@ def test_a_request_becomes(tmp_path: Path, status: int, expected: int, error: st
     assert totals.sum() == 1
 
 
-def test_latencies_of_failures_stay_apart_from_those_of_successes(tmp_path: Path) -> None:
+def test_latencies_of_failures_stay_apart_from_those_of_successes_but_what_was_given_up_was_slow(
+    tmp_path: Path,
+) -> None:
     samples = Samples(
         route=["GET /"] * 4,
         intended_s=np.array([1.0, 2.0, 3.0, 4.0]),
@@ -75,8 +81,9 @@ def test_latencies_of_failures_stay_apart_from_those_of_successes(tmp_path: Path
 
     route = counted(tmp_path, samples).routes["GET /"]
 
-    assert route.response.n == route.service.n == 1
+    assert route.response.n == route.service.n == 2
     assert route.response.quantile_ns(0.5) == pytest.approx(100e6, rel=0.005)
+    assert route.response.quantile_ns(1.0) == pytest.approx(30e9, rel=0.005)
     assert route.failed.n == 3
     assert route.n == 4
     assert route.miss_share == 0.25

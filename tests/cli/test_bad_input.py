@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from replay import baseline
 from replay.artefacts import new_folder, write_manifest
-from replay.baseline import write_baseline
 from replay.capture.manifest import MANIFEST_NAME
 from replay.capture.segments import SegmentWriter
 from replay.cli.main import main
@@ -97,7 +97,7 @@ def artefacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         build([Source(manifest, exchanges)], Settings(), folder, "friday")
     for name in ("production", "whole"):
         with new_folder(tmp_path / "runs" / name) as folder:
-            write_baseline(manifest, exchanges, 0, folder, name)
+            baseline.write_baseline([baseline.Source(manifest, exchanges, 0)], folder, name)
     return tmp_path
 
 

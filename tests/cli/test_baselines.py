@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
+from replay.artefacts import new_folder, write_manifest
+from replay.capture.manifest import MANIFEST_NAME
+from replay.capture.segments import SegmentWriter
 from replay.cli import main as command
+from replay.runs import read_run_manifest
+from replay.sanitize.keys import KeySource, load_key, sealed_start
+from tests.factories import capture_manifest, exchange
 from tests.runs import shop, write_run
 
 
@@ -63,3 +70,59 @@ def test_a_baseline_is_shown_with_its_provenance_and_routes(capsys: pytest.Captu
 def test_what_is_no_baseline_is_said(capsys: pytest.CaptureFixture[str], name: str, message: str) -> None:
     assert ended("baselines", "show", name) == 5
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def week(tmp_path: Path) -> Path:
+    """A key file, and captures of a Friday and the Monday after it under that key, and of a day under none."""
+    (tmp_path / "team.key").write_bytes(bytes(range(32)))
+    (tmp_path / "team.key").chmod(0o600)
+    key = load_key(KeySource("file", str(tmp_path / "team.key")))
+    began = dt.datetime(2026, 1, 9, 8, tzinfo=dt.UTC)
+    starts = {"friday": sealed_start(key, round(began.timestamp()) * 10**9), "lost": ""}
+    starts["monday"] = sealed_start(key, round((began + dt.timedelta(days=3)).timestamp()) * 10**9)
+    for name, start in starts.items():
+        with new_folder(tmp_path / "captures" / name) as folder:
+            writer = SegmentWriter(folder, name)
+            for place in range(20):
+                writer.write(exchange(at_ms=100 * place))
+            writer.close()
+            mode = "file" if start else "ephemeral"
+            manifest = capture_manifest(
+                id=name, name=name, origins=[], segments=writer.closed, start=start, key_mode=mode
+            )
+            write_manifest(folder / MANIFEST_NAME, manifest)
+    return tmp_path
+
+
+def test_a_baseline_of_several_days_knows_how_far_apart_they_are_and_tells_no_time_of_day(
+    week: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended("baseline", "friday", "monday", "-o", "week", "--key-file", "team.key") == 0
+    assert "week: 40 samples of production over 3.8 s of 2 captures" in capsys.readouterr().out
+
+    manifest = read_run_manifest(week / "runs" / "week")
+    assert [(day.capture_id, day.date, day.begin_ns) for day in manifest.days] == [
+        ("friday", "2026-01-09", 0),
+        ("monday", "2026-01-12", 3 * 86_400 * 10**9),
+    ]
+    assert ended("baselines", "list") == 0
+    assert "2 captures" in capsys.readouterr().out
+    assert ended("baselines", "show", "week") == 0
+    assert "2026-01-12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["friday", "monday"], 2, "how far apart did these captures begin? Give their key by --key-file"),
+        (["friday", "lost", "--key-file", "team.key"], 5, "its key was ephemeral and is gone"),
+        (["monday", "friday", "--key-file", "team.key"], 5, "Name the captures in order of time"),
+    ],
+)
+def test_days_whose_distance_is_not_known_are_refused(
+    week: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    assert ended("baseline", *arguments, "-o", "week") == code
+    assert message in capsys.readouterr().err
+    assert not (week / "runs" / "week").exists()

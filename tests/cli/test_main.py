@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from replay import baseline
 from replay.artefacts import new_folder
-from replay.baseline import write_baseline
 from replay.cli import main as command
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.plan.build import Settings, Source, build
@@ -91,7 +91,7 @@ def artefacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with new_folder(tmp_path / "friday.plan") as folder:
         build([Source(capture_manifest(), exchanges)], Settings(), folder, "friday")
     with new_folder(tmp_path / "runs" / "production") as folder:
-        write_baseline(capture_manifest(), exchanges, 0, folder, "production")
+        baseline.write_baseline([baseline.Source(capture_manifest(), exchanges, 0)], folder, "production")
     return tmp_path
 
 

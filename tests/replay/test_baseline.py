@@ -7,15 +7,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from replay.baseline import first_start_ns, write_baseline
+from replay.baseline import Source, first_start_ns, write_baseline
 from replay.errors import InputError
 from replay.exchange import Exchange
-from replay.runs import read_run_manifest
+from replay.runs import Day, read_run_manifest
 from tests.factories import MS, capture_manifest, exchange
 
 
 def rows(folder: Path, exchanges: list[Exchange]) -> list[dict[str, object]]:
-    write_baseline(capture_manifest(), exchanges, first_start_ns(exchanges), folder, "friday")
+    write_baseline([Source(capture_manifest(), exchanges, first_start_ns(exchanges))], folder, "friday")
     table = pq.read_table(folder / "samples-0000.parquet")
     return list(table.to_pylist())
 
@@ -90,3 +90,41 @@ def test_many_exchanges_of_many_routes_come_back_whole(tmp_path: Path) -> None:
 
     assert [row["route"] for row in found] == [each.route for each in exchanges]
     assert [row["end"] - row["sent"] for row in found] == [i % 90 * MS for i in range(20_000)]  # type: ignore[operator]
+
+
+def test_several_captures_lie_as_far_apart_as_they_began(tmp_path: Path) -> None:
+    day_ns = 86_400 * 10**9
+    thursday = Source(capture_manifest(id="a1"), [exchange(at_ms=700), exchange(at_ms=500)], 500 * MS, 40 * day_ns)
+    friday = Source(capture_manifest(id="b2"), [exchange(at_ms=30)], 30 * MS, 41 * day_ns)
+
+    manifest = write_baseline([thursday, friday], tmp_path, "week")
+
+    table = pq.read_table(tmp_path / "samples-0000.parquet").to_pylist()
+    assert [row["due"] for row in table] == [200 * MS, 0, day_ns - 470 * MS]
+    assert len({row["session"] for row in table[::2]}) == 2
+    assert manifest.days == [
+        Day("a1", "1970-02-10", 0, 500 * MS, 200 * MS + 1),
+        Day("b2", "1970-02-11", day_ns - 470 * MS, 30 * MS, 1),
+    ]
+    assert manifest.covered_ns == 200 * MS + 2
+    assert "1970" not in (tmp_path / "run.json").read_text().replace("1970-02-1", "")
+    assert str(40 * day_ns) not in (tmp_path / "run.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("other", "start_days", "message"),
+    [
+        ({"id": "b2", "templates": "other"}, 2, r"its route templates \(other\) are not those of friday"),
+        ({"id": "b2", "captured_share": 0.1}, 2, r"its share of the sessions \(0.1\) are not those of friday"),
+        ({"id": "b2"}, 0, "began before friday. Name the captures in order of time"),
+        ({}, 2, "a capture is named twice"),
+    ],
+)
+def test_captures_that_do_not_belong_together_give_no_baseline(
+    tmp_path: Path, other: dict[str, object], start_days: int, message: str
+) -> None:
+    first = Source(capture_manifest(), [exchange()], 0, 86_400 * 10**9)
+    second = Source(capture_manifest(**other), [exchange()], 0, start_days * 86_400 * 10**9)
+
+    with pytest.raises(InputError, match=message):
+        write_baseline([first, second], tmp_path, "week")
