@@ -90,4 +90,5 @@ def run_row(run: Tally) -> RunRow:
         captured_share=manifest.captured_share,
         left_out=manifest.left_out,
         preflight=manifest.preflight,
+        creations=dict(sorted(manifest.creations.items(), key=lambda each: (-each[1], each[0]))),
     )

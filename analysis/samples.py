@@ -94,6 +94,7 @@ class Manifest(msgspec.Struct, frozen=True):
     ended_at_ns: int | None = None
     preflight: str = "passed"
     via_proxy: bool = False
+    creations: dict[str, int] = {}
     ticks: list[Tick] = []
 
     @property

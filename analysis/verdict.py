@@ -156,6 +156,8 @@ class RunRow(msgspec.Struct, frozen=True):
     captured_share: float = 1.0
     left_out: dict[str, int] = {}
     preflight: str = "passed"
+    creations: dict[str, int] = {}
+    """Route → what its requests left behind on the target."""
 
 
 class CalibratedRow(msgspec.Struct, frozen=True):

@@ -38,6 +38,8 @@ class EngineEnd(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     """This worker's part of ``RunManifest.planned``."""
     samples: int
     lost: int
+    creations: dict[str, int] = {}
+    """This worker's part of ``RunManifest.creations``."""
     hook_failures: dict[str, int] = {}
     """This worker's part of ``RunManifest.hook_failures``."""
 

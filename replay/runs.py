@@ -116,6 +116,9 @@ class RunManifest(msgspec.Struct, frozen=True):
     """Times are those of a proxy in front of the target, as production's are of one in front of it."""
     unseen_at_proxy: int = 0
     """Answers of which that proxy told nothing; they have the client's times."""
+    creations: dict[str, int] = {}
+    """Route → what its requests left behind on the target: a POST or PUT that was answered 201, or 2xx or 3xx with a
+    ``Location`` or a value that later requests needed. Those of a lost worker are missing."""
     hooks: str = ""
     """SHA-256 of the hooks file that could change requests; '' where there was none."""
     hook_failures: dict[str, int] = {}

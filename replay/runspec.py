@@ -71,6 +71,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     deny: list[str] = []
     writes: list[str] = []
     """Routes whose requests are sent although their method is not safe."""
+    list_created: bool = False
+    """Each engine lists where what it created stands, beside its samples."""
     headers: dict[str, str] = {}
     """Header name → environment variable that holds its value."""
     mode: str = "causal"

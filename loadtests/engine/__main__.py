@@ -26,6 +26,7 @@ from loadtests.engine.control import (
     commands,
 )
 from loadtests.engine.counts import count, merge
+from loadtests.engine.created import Created
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.guarded_loop import event_loop
 from loadtests.engine.hooked import Hooked
@@ -121,6 +122,12 @@ class Engine:
             max_shift_ns(schedule_ns),
             self._conductor.put,
         )
+        self._created = Created(
+            reader.routes.names,
+            reader.methods.names,
+            out / f"created-{worker:03d}.jsonl" if spec.list_created else None,
+            self._recorder.later,
+        )
         self._conductor.connect(
             feed,
             Pacer(self._loop, self._conductor.step),
@@ -135,6 +142,7 @@ class Engine:
                 is_closed=spec.mode == "closed",
             ),
             self._hooked.outgoing if self._hooked is not None else None,
+            self._created if spec.writes else None,
         )
 
     async def play(self) -> Finished:
@@ -146,6 +154,7 @@ class Engine:
         for pool in self._pools:
             await pool.close()
         self._recorder.close()
+        self._created.close()
         if self._counts:
             self._outbox.put(Progress(self._last_tick.tick, list(self._counts.values())))
         self._write(
@@ -157,6 +166,7 @@ class Engine:
                 planned=self._conductor.planned,
                 samples=self._recorder.samples,
                 lost=self._recorder.lost,
+                creations=self._created.counts,
                 hook_failures=self._hooked.failures if self._hooked is not None else {},
             )
         )

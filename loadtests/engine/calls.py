@@ -65,6 +65,8 @@ class Call(msgspec.Struct, gc=False, eq=False):
     reused: bool = False
     living: State | None = None
     """What lives of its session, where the row has bindings."""
+    head: bytes = b""
+    """What came of the answer until its head was whole."""
     kept: bytearray | None = None
     """The bytes of the answer, where they are wanted."""
     request: Request | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from loadtests.engine.agenda import Agenda
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import SILENCE_NS
+from loadtests.engine.created import Created
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
 from loadtests.engine.lanes import Lanes
 from loadtests.engine.living import WAITS, Living
@@ -79,9 +80,11 @@ class Conductor:
         recorder: Recorder,
         living: Living,
         outgoing: Outgoing | None = None,
+        created: Created | None = None,
     ) -> None:
         """Join the parts that need to know the conductor."""
         self._living = living
+        self._created = created
         self._outgoing = outgoing
         self._feed = feed
         self._pacer = pacer
@@ -222,8 +225,9 @@ class Conductor:
         self._open.pop(row.request << 20 | call.lane.clone, None)
         if not call.ready:
             call.intended = call.ready = end_ns  # stopped while it waited for another: nobody was late
-        if row.bindings is not None:
-            self._living.ended(call, is_whole=not error)
+        values = self._living.ended(call, is_whole=not error) if row.bindings is not None else None
+        if self._created is not None:
+            self._created.answered(call, status, values)
         self._recorder.record(call, status, error, end_ns, bytes_in)
         self._seconds.ended(call, status, error, end_ns)
         if self._closed and not self._finishing:
@@ -291,4 +295,6 @@ class Conductor:
         tick = self._seconds.close(now, self._in_flight, len(self._lanes), self._pacer.worst_lag_ns)
         self._pacer.worst_lag_ns = 0
         self._recorder.flush()
+        if self._created is not None:
+            self._created.flush()
         self._ticked(tick)

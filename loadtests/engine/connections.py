@@ -183,6 +183,7 @@ class Connection(asyncio.Protocol):
     def _finish(self, call: Call, now: int) -> None:
         self._complete = False
         self.call = None
+        call.head = self._head
         status, body_bytes = self._status, self._body_bytes
         if self.closed or not self._keeps:
             self.close()

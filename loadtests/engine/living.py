@@ -108,19 +108,21 @@ class Living:
             call.kept = bytearray()
         return ""
 
-    def ended(self, call: Call, *, is_whole: bool) -> None:
+    def ended(self, call: Call, *, is_whole: bool) -> dict[int, str] | None:
         """Take what the answer to ``call`` gives, if one came; to be told before those that wait for it are.
 
-        One that is not whole, since it broke off, gives what its head holds.
+        One that is not whole, since it broke off, gives what its head holds. Returns the live values of its session
+        and clone.
         """
         state, bindings = call.living, call.row.bindings
         if state is None or bindings is None:
-            return
+            return None
         call.living = None
         state.open -= 1
         if call.kept:
             self._take(call, bindings, state, is_whole)
         call.kept = None
+        return state.values
 
     def sweep(self, now: int) -> None:
         """Forget the states that are over."""

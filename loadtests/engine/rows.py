@@ -17,7 +17,7 @@ import pyarrow as pa
 from loadtests.engine.calls import Row
 from loadtests.engine.requests import whole_requests
 from replay.errors import InputError
-from replay.plan.bindings import Bindings, beside, decode, needed
+from replay.plan.bindings import Bindings, beside, decode, resolved
 from replay.plan.store import REQUESTS_NAME, Plan
 from replay.safety import may_send
 
@@ -110,13 +110,12 @@ class RowReader:
 
     def _sent(self, rows: list[Row], sent: list[bool]) -> Iterator[Row]:
         for row, is_sent in zip(map(self._chained, rows), sent, strict=True):
-            if is_sent and not self._needs_unsent(row):
+            if is_sent and row.bindings is None:
                 yield row
+            elif is_sent and row.bindings is not None and (bindings := resolved(row.bindings, self._unsent)):
+                yield row if bindings is row.bindings else msgspec.structs.replace(row, bindings=bindings)
             else:
                 self._remember(row)
-
-    def _needs_unsent(self, row: Row) -> bool:
-        return row.bindings is not None and any(request in self._unsent for request in needed(row.bindings))
 
     def _remember(self, row: Row) -> None:
         self._unsent[row.request] = _Unsent(row.depends_on, row.due, row.think)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from replay.cli.output import progress, stdout
+from replay.cli.output import cell, progress, stdout
 from replay.cli.run_options import (
     BreakerOption,
     Certificate,
@@ -34,6 +34,8 @@ from replay.cli.run_options import (
 )
 from replay.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 
+_SHOWN = 10
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
@@ -57,6 +59,12 @@ def register(app: typer.Typer) -> None:
             str, typer.Option(help="With --ui: show this baseline's latencies beside each route's.")
         ] = "",
         writes: Writes = [],  # noqa: B006
+        list_created: Annotated[
+            bool,
+            typer.Option(
+                "--list-created", help="List where what the writes created stands, in the run's created-*.jsonl."
+            ),
+        ] = False,
         header: Headers = [],  # noqa: B006
         timeout: Timeout = "30s",
         connect_timeout: ConnectTimeout = "10s",
@@ -104,6 +112,7 @@ def register(app: typer.Typer) -> None:
             ui=ui,
             baseline=baseline,
             writes=writes,
+            list_created=list_created,
             headers=header,
             timeout=timeout,
             connect_timeout=connect_timeout,
@@ -133,6 +142,11 @@ def register(app: typer.Typer) -> None:
         )
         if done.manifest.unseen_at_proxy:
             progress(f"{done.manifest.unseen_at_proxy:,} answers have the client's times: the proxy missed them.")
+        if done.manifest.creations:
+            most = sorted(done.manifest.creations.items(), key=lambda each: -each[1])
+            routes = ", ".join(f"{count:,} by {cell(route)}" for route, count in most[:_SHOWN])
+            more = f" and {len(most) - _SHOWN} more routes (run.json)" if len(most) > _SHOWN else ""
+            stdout.print(f"Created on the target: {routes}{more}.")
         for place, times in done.manifest.hook_failures.items():
             progress(f"The hooks file failed {times:,} times at {place}.")
         if done.manifest.ended == "complete":

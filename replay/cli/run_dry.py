@@ -7,7 +7,7 @@ from rich.table import Table
 
 from replay.cli.output import cell, stdout
 from replay.cli.run_order import Order
-from replay.safety import may_send
+from replay.cli.run_survey import parts
 
 FIRST = 20
 
@@ -17,11 +17,7 @@ def show_dry_run(order: Order) -> None:
     spec, survey = order.spec, order.examination.result().survey
     for target in spec.targets:
         stdout.print(f"target   {target.url} at {target.address}" + (f" for {target.host}" if target.host else ""))
-    played = "" if spec.loops == 1 else f"played {spec.loops} times " if spec.loops else "played many times "
-    stdout.print(
-        f"load     {survey.requests:,} requests × {order.scale:g} {played}over {order.schedule_ns / 1e9:,.1f} s, "
-        f"{spec.users} lanes in {spec.workers} process(es), mode {spec.mode}"
-    )
+    stdout.print(f"load     {order.load(survey)}, {spec.users} lanes in {spec.workers} process(es), mode {spec.mode}")
     routes = Table("requests", "route", box=None, pad_edge=False)
     for route, count in sorted(survey.routes.items(), key=lambda item: -item[1]):
         routes.add_row(f"{count:,}", cell(route))
@@ -33,20 +29,15 @@ def show_dry_run(order: Order) -> None:
 
 
 def _show_first(order: Order) -> None:
-    hosts = {target.host: target.url for target in order.spec.targets}
+    spec = order.spec
+    hosts = {target.host: target.url for target in spec.targets}
     table = Table("due", "target", "request", box=None, pad_edge=False)
-    for batch in order.plan.batches():
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        names = {name: columns[name].dictionary.to_pylist() for name in ("host", "method", "route")}
-        numbers = {name: np.frombuffer(columns[name].indices.buffers()[1], np.int32) for name in names}
-        for row in range(batch.num_rows):
-            at = row + batch.column(0).offset
-            host, method, route = (names[name][numbers[name][at]] for name in ("host", "method", "route"))
-            if host in hosts and may_send(method, route, order.spec.writes):
-                if table.row_count == FIRST:
-                    stdout.print(table)
-                    return
-                due_s = columns["due"][row].as_py() / order.spec.speed / 1e9
-                line = columns["wire"][row].as_py().partition(b"\r\n")[0].decode("latin-1")
-                table.add_row(f"{due_s:.3f} s", hosts[host], cell(line.partition("?")[0].removesuffix(" HTTP/1.1")))
+    for part in parts(order.plan, hosts, spec.writes, frozenset(map(str.lower, spec.headers))):
+        for row in np.flatnonzero(part.reasons == 0)[: FIRST - table.row_count].tolist():
+            due_s = part.columns["due"][row].as_py() / spec.speed / 1e9
+            line = part.columns["wire"][row].as_py().partition(b"\r\n")[0].decode("latin-1")
+            url = hosts[part.named[part.group_of[row]][0]]
+            table.add_row(f"{due_s:.3f} s", url, cell(line.partition("?")[0].removesuffix(" HTTP/1.1")))
+        if table.row_count == FIRST:
+            break
     stdout.print(table)

@@ -16,6 +16,7 @@ from replay.cli.output import progress
 from replay.cli.run_examination import Examination
 from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
+from replay.cli.run_survey import Survey
 from replay.cli.values import duration_s, share
 from replay.errors import InputError, ReplayError
 from replay.plan.store import Plan, PlanManifest, open_plan
@@ -56,6 +57,7 @@ class RunOptions:
     baseline: str = ""
     via_proxy: bool = False
     writes: list[str] = field(default_factory=list)
+    list_created: bool = False
     headers: list[str] = field(default_factory=list)
     timeout: str = "30s"
     connect_timeout: str = "10s"
@@ -89,6 +91,14 @@ class Order:
     via_proxy: bool
     preflight: bool
     locust: list[str]
+
+    def load(self, survey: Survey) -> str:
+        """In words, what is sent in which time."""
+        once, loops = survey.requests, self.spec.loops
+        played = f", {loops:,} times ({once * loops:,} in all)" if loops > 1 else ", many times" if not loops else ""
+        if loops * self.plan.manifest.duration_ns / self.spec.speed > self.schedule_ns + SECOND_NS and loops > 1:
+            played = f", up to {loops:,} times"
+        return f"{once:,} requests of production ×{self.scale:g}{played}, over {self.schedule_ns / SECOND_NS:,.1f} s"
 
 
 def prepare(options: RunOptions) -> Order:
@@ -187,6 +197,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         allow=None if interlock.allow is None else list(interlock.allow),
         deny=list(interlock.deny),
         writes=options.writes,
+        list_created=options.list_created,
         headers=_headers(options.headers),
         mode=options.mode,
         speed=options.speed,

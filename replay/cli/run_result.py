@@ -91,10 +91,7 @@ def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, W
 
 def _announce(order: Order, survey: Survey) -> None:
     spec = order.spec
-    progress(
-        f"Replaying {survey.requests:,} requests of production ×{order.scale:g} over "
-        f"{order.schedule_ns / 1e9:,.0f} s against {', '.join(target.url for target in spec.targets)}."
-    )
+    progress(f"Replaying {order.load(survey)}, against {', '.join(target.url for target in spec.targets)}.")
     if spec.loops != 1:
         progress(
             f"The plan is played {spec.loops or 'many'} times: caches will know its requests better than "
@@ -175,6 +172,7 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         preflight=preflight,
         connections="session" if spec.follow_sessions else "pool",
         hooks=spec.hooks.sha256 if spec.hooks is not None else "",
+        creations=_summed(end.creations for end in ends),
         hook_failures=_summed(end.hook_failures for end in ends),
         ticks=[tick.tick for tick in seen.ticks],
     )

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from replay.plan.bindings import beside, decode, needed
+from replay.plan.bindings import beside, decode, needed, resolved
 from replay.plan.store import Plan
 from replay.safety import SAFE_METHODS, may_send
 
 type _Numbers = np.ndarray[Any, Any]
 
 PROBES_A_ROUTE = 3
+_SENT, _NO_TARGET, _NO_WRITE, _NEEDS_WRITE, _NEEDS_HOST = range(5)
+REASONS = (
+    "",
+    "no --target for the host",
+    "a write without --writes",
+    "needs a value of an unsent write",
+    "needs a value of a host without --target",
+)
+"""Why a request of the plan is not sent; '' where it is."""
 _LOOKED_AT = 64
 _DENSE = 16
 """Up to so many possible numbers a row, counting in place is quicker than sorting."""
@@ -41,6 +50,20 @@ class Survey:
         return sum(self.routes.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A batch of a plan under a run's targets and writes. Arrays have an element a row."""
+
+    columns: dict[str, pa.Array]
+    named: list[tuple[str, ...]]
+    """Host, method and route of each group of rows."""
+    group_of: _Numbers
+    needs: _Numbers
+    """Which rows need an earlier answer."""
+    reasons: _Numbers
+    """Why a row is not sent: positions in ``REASONS``."""
+
+
 def survey(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str] = frozenset()) -> Survey:
     """Count ``plan`` for a run that sends only to ``hosts``, and only safe methods and ``writes``.
 
@@ -48,49 +71,58 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced
     """
     found = Survey()
     probed: dict[str, int] = {}
-    unsent: set[int] = set()
+    for part in parts(plan, hosts, writes, replaced):
+        status = _values(part.columns["expected_status"], np.int32)
+        request = _values(part.columns["request"], np.int64)
+        by_reason = np.bincount(part.group_of * len(REASONS) + part.reasons, minlength=len(part.named) * len(REASONS))
+        counts = by_reason.reshape(-1, len(REASONS)).tolist()
+        for number, ((host, method, route), (sent, *unsent)) in enumerate(zip(part.named, counts, strict=True)):
+            for reason, count in zip(REASONS[1:], unsent, strict=True):
+                if count:
+                    _add(found.left_out, reason, count)
+            if not sent:
+                continue
+            _add(found.routes, route, sent)
+            _add(found.hosts, host, sent)
+            wanted = PROBES_A_ROUTE - probed.get(route, 0)
+            if wanted and method in SAFE_METHODS:
+                may_be = (part.group_of == number) & (part.reasons == _SENT) & (status > 0) & ~part.needs
+                rows = _unlike(part.columns["wire"], np.flatnonzero(may_be), wanted)
+                probed[route] = probed.get(route, 0) + len(rows)
+                found.probes += request[rows].tolist()
+    return found
+
+
+def parts(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str]) -> Iterator[Part]:
+    """The batches of ``plan`` as ``survey`` looks at them."""
+    unsent: dict[int, int] = {}
     for batch in plan.batches():
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         names = [columns[name].dictionary.to_pylist() for name in ("host", "method", "route")]
         shape = tuple(len(each) for each in names)
         # One number for host, method and route: counting numbers is much faster than sorting triples.
         codes = np.ravel_multi_index(tuple(_indices(columns[name]) for name in ("host", "method", "route")), shape)
-        found_codes, group_of, counts = _grouped(codes)
+        found_codes, group_of = _grouped(codes)
         groups = np.stack(np.unravel_index(found_codes, shape), axis=1)
-        status, request = _values(columns["expected_status"], np.int32), _values(columns["request"], np.int64)
         named = [tuple(names[column][index] for column, index in enumerate(group)) for group in groups.tolist()]
-        sends = np.array([host in hosts and may_send(method, route, writes) for host, method, route in named])
-        needs, starves = _living(columns, replaced, sends[group_of], unsent)
-        starved = np.bincount(group_of[starves], minlength=len(named)).tolist()
-        for number, ((host, method, route), whole) in enumerate(zip(named, counts.tolist(), strict=True)):
-            count = whole - starved[number]
-            if starved[number]:
-                _add(found.left_out, "needs a value of an unsent write", starved[number])
-            if host not in hosts:
-                _add(found.left_out, "no --target for the host", count)
-            elif not may_send(method, route, writes):
-                _add(found.left_out, "a write without --writes", count)
-            else:
-                _add(found.routes, route, count)
-                _add(found.hosts, host, count)
-                wanted = PROBES_A_ROUTE - probed.get(route, 0)
-                if wanted and method in SAFE_METHODS:
-                    candidates = np.flatnonzero((group_of == number) & (status > 0) & ~needs)
-                    rows = _unlike(columns["wire"], candidates, wanted)
-                    probed[route] = probed.get(route, 0) + len(rows)
-                    found.probes += request[rows].tolist()
-    return found
+        by_group = [
+            _NO_TARGET if host not in hosts else _SENT if may_send(method, route, writes) else _NO_WRITE
+            for host, method, route in named
+        ]
+        reasons = np.array(by_group, np.int64)[group_of]
+        needs = _living(columns, replaced, reasons, unsent)
+        yield Part(columns, named, group_of, needs, reasons)
 
 
-def _grouped(codes: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
-    """The numbers that ``codes`` holds, in order; which of them each code is; and how often each is there."""
+def _grouped(codes: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """The numbers that ``codes`` holds, in order; and which of them each code is."""
     if not len(codes) or int(codes.max()) > _DENSE * len(codes):
-        return np.unique(codes, return_inverse=True, return_counts=True)
+        return np.unique(codes, return_inverse=True)
     counts = np.bincount(codes)
     present = np.flatnonzero(counts)
     place = np.zeros(len(counts), np.int64)
     place[present] = np.arange(len(present))
-    return present, place[codes], counts[present]
+    return present, place[codes]
 
 
 def _unlike(wires: pa.Array, rows: np.ndarray[Any, Any], wanted: int) -> list[int]:
@@ -107,16 +139,16 @@ def _unlike(wires: pa.Array, rows: np.ndarray[Any, Any], wanted: int) -> list[in
 
 
 def _living(
-    columns: Mapping[str, pa.Array], replaced: Set[str], sends: _Numbers, unsent: set[int]
-) -> tuple[_Numbers, _Numbers]:
-    """Which rows need an earlier answer, and which of those would be sent but need that of an unsent request.
+    columns: Mapping[str, pa.Array], replaced: Set[str], reasons: _Numbers, unsent: dict[int, int]
+) -> _Numbers:
+    """Which rows need an earlier answer; ``reasons`` gets those of rows that need that of an unsent request.
 
-    ``unsent`` are the living requests before these that are not sent; those of these are added.
+    ``unsent`` are the living requests before these that are not sent, and why; those of these are added.
     """
     column, request = columns["bindings"], _values(columns["request"], np.int64)
-    needs, starves = np.zeros(len(column), bool), np.zeros(len(column), bool)
+    needs = np.zeros(len(column), bool)
     if column.null_count == len(column):
-        return needs, starves
+        return needs
     for row, cell in enumerate(column.to_pylist()):
         if cell is not None:
             bindings = decode(cell)
@@ -124,10 +156,12 @@ def _living(
                 bindings = beside(bindings, columns["wire"][row].as_py(), replaced)
             requests = needed(bindings)
             needs[row] = bool(requests)
-            starves[row] = sends[row] and not unsent.isdisjoint(requests)
-            if starves[row] or not sends[row]:
-                unsent.add(int(request[row]))
-    return needs, starves
+            if reasons[row] == _SENT and resolved(bindings, unsent) is None:
+                cause = next(unsent[each] for each in requests if each in unsent)
+                reasons[row] = {_NO_TARGET: _NEEDS_HOST, _NO_WRITE: _NEEDS_WRITE}.get(cause, cause)
+            if reasons[row] != _SENT:
+                unsent[int(request[row])] = int(reasons[row])
+    return needs
 
 
 def _add(counts: dict[str, int], key: str, count: int) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Set
+from collections.abc import Callable, Container, Set
 from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
@@ -107,6 +107,9 @@ class Cookies(msgspec.Struct, frozen=True, omit_defaults=True):
     """Offset in ``wire`` at which ``; name=value; name=value`` goes, behind the cookies that are the client's own."""
     names: list[str]
     of: list[int] = []
+    instead: dict[int, list[int]] = {}
+    """For a write of ``of``: the requests whose answers had set its cookies before, the latest first. Where the write
+    is not sent, the cookie of one of those will do."""
     is_line: bool = False
     """There is no other cookie: the whole line of the header is put in, ``Cookie: `` and CRLF with it."""
 
@@ -142,6 +145,32 @@ def needed(bindings: Bindings) -> list[int]:
     return found + bindings.cookies.of if bindings.cookies is not None else found
 
 
+def resolved(bindings: Bindings, unsent: Container[int]) -> Bindings | None:
+    """The bindings of a request where the requests ``unsent`` are not sent; None: it needs a value of one of them."""
+    if any(request in unsent for fill in bindings.fill for request in fill.of):
+        return None
+    cookies = bindings.cookies
+    if cookies is None or not any(request in unsent for request in cookies.of):
+        return bindings
+    found = []
+    for request in cookies.of:
+        sent = next((each for each in (request, *cookies.instead.get(request, ())) if each not in unsent), None)
+        if sent is None:
+            return None
+        found.append(sent)
+    return msgspec.structs.replace(bindings, cookies=msgspec.structs.replace(cookies, of=found))
+
+
+def renumbered(bindings: Bindings, number: Callable[[int], int]) -> Bindings:
+    """The bindings with another number for each request that they name."""
+    fill = [msgspec.structs.replace(each, of=[number(of) for of in each.of]) for each in bindings.fill]
+    cookies = bindings.cookies
+    if cookies is not None:
+        instead = {number(of): [number(each) for each in before] for of, before in cookies.instead.items()}
+        cookies = msgspec.structs.replace(cookies, of=[number(of) for of in cookies.of], instead=instead)
+    return msgspec.structs.replace(bindings, fill=fill, cookies=cookies)
+
+
 def beside(bindings: Bindings, wire: bytes, headers: Set[str]) -> Bindings:
     """The bindings of a request whose ``headers`` (lower case) the run replaces: what stands there needs no value."""
     head_end = wire.find(b"\r\n\r\n")
@@ -158,11 +187,8 @@ def beside(bindings: Bindings, wire: bytes, headers: Set[str]) -> Bindings:
 
 def later(bindings: Bindings, requests: int, by: int) -> Bindings:
     """The bindings of a request that is sent again, as the ``requests``-th after itself, at a time later ``by``."""
-    fill = [msgspec.structs.replace(each, of=[of + requests for of in each.of]) for each in bindings.fill]
-    cookies = bindings.cookies
-    if cookies is not None:
-        cookies = msgspec.structs.replace(cookies, of=[of + requests for of in cookies.of])
-    return msgspec.structs.replace(bindings, fill=fill, cookies=cookies, until=bindings.until + by)
+    found = renumbered(bindings, lambda of: of + requests)
+    return msgspec.structs.replace(found, until=bindings.until + by)
 
 
 def written(value: str, layers: list[Layer]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replay.artefacts import create_private
-from replay.plan.bindings import Bindings, Take, decode, encode
+from replay.plan.bindings import Bindings, Take, decode, encode, renumbered
 
 type Ints = NDArray[np.int64]
 
@@ -70,7 +70,9 @@ class LivingRows:
             bindings = Bindings()
             if self._reader is not None and at < bound.size and bound[at] == row:
                 self._reader.seek(self._at[at])
-                bindings = _renumbered(decode(self._reader.read(self._at[at + 1] - self._at[at])), number)
+                bindings = renumbered(
+                    decode(self._reader.read(self._at[at + 1] - self._at[at])), lambda of: int(number[of])
+                )
             first, last = np.searchsorted(takers, [row, row + 1]).tolist()
             take = [Take(self._key[n], places[self._place[n]]) for n in by_taker[first:last].tolist()]
             found[row] = msgspec.structs.replace(bindings, take=take)
@@ -116,11 +118,3 @@ class OrderedRows:
 
 def _numbers(values: array[int]) -> Ints:
     return np.frombuffer(values, np.int64) if values else np.zeros(0, np.int64)
-
-
-def _renumbered(bindings: Bindings, number: Ints) -> Bindings:
-    fill = [msgspec.structs.replace(each, of=number[each.of].tolist()) if each.of else each for each in bindings.fill]
-    cookies = bindings.cookies
-    if cookies is not None:
-        cookies = msgspec.structs.replace(cookies, of=number[cookies.of].tolist())
-    return msgspec.structs.replace(bindings, fill=fill, cookies=cookies)

@@ -490,7 +490,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ended = replay_run(folder, "p", "--target", f"shop.example={server.url}", "--loops", "3", "--dry-run")
 
     assert ended.code == EXIT_OK
-    assert "40 requests × 1 played 3 times over" in ended.out
+    assert "40 requests of production ×1, 3 times (120 in all), over" in ended.out
     assert "left out 1: a write without --writes" in ended.out
     assert "left out 1: no --target for the host" in ended.out
     assert "?n=" not in ended.out

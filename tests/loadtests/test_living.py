@@ -219,6 +219,19 @@ def test_what_needs_an_unsent_write_is_no_part_of_the_run(tmp_path: Path) -> Non
     assert engine.end().planned == 1
 
 
+def test_the_cookie_of_an_earlier_answer_does_where_a_write_that_set_it_is_not_sent(tmp_path: Path) -> None:
+    gives = Bindings(sets_cookies=True, until=400 * MS)
+    post = b"POST /cart HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+    wire = b"GET /orders HTTP/1.1\r\nAccept: */*\r\n\r\n"
+    use = Bindings(cookies=Cookies(wire.index(b"Accept"), ["sid"], [1], {1: [0]}, is_line=True), until=400 * MS)
+    rows = [living(10, LOGIN, gives), living(50, post, gives), living(100, wire, use)]
+
+    with serving(Issuer()) as server:
+        played(run_spec(write_plan(tmp_path / "plan", rows), tmp_path / "out", server.url))
+
+    assert [each.header("cookie") for each in server.arrivals] == [None, "sid=s-100"]
+
+
 def test_a_header_of_the_run_needs_no_value_of_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "Bearer ours")
     post = LOGIN.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")

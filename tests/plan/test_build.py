@@ -182,6 +182,45 @@ def test_a_cookie_that_every_answer_sets_again_stays_live_in_parallel_requests(t
     assert b"Cookie" not in table["wire"].to_pylist()[2]
 
 
+def test_behind_a_write_an_earlier_cookie_is_named_too_unless_it_was_a_login(tmp_path: Path) -> None:
+    again, sent = [("Set-Cookie", "sid=abc; Path=/")], [("Cookie", "sid=abc")]
+    form = [*sent, ("Content-Type", "application/x-www-form-urlencoded")]
+    asked = [
+        exchange("/login", at_ms=0, answer_headers=again),
+        exchange("/cart", method="POST", at_ms=100, headers=form, body="sku=7", answer_headers=again),
+        exchange("/list", at_ms=200, headers=sent),
+        exchange("/login", method="POST", at_ms=300, headers=form, body="password=x", answer_headers=again),
+        exchange("/list", at_ms=400, headers=sent),
+    ]
+
+    _, table = planned(tmp_path, asked, Settings(rules=Rules(cookie=[Cookie("sid")])))
+
+    cells = [decode(cell).cookies for cell in table["bindings"].to_pylist()]
+    assert [(each.of, each.instead) if each else None for each in cells] == [
+        None,
+        ([0], {}),
+        ([1], {1: [0]}),
+        ([1], {1: [0]}),
+        ([3], {}),
+    ]
+
+
+def test_a_cookie_of_an_answer_before_a_write_that_is_left_out_takes_its_place(tmp_path: Path) -> None:
+    again, sent = [("Set-Cookie", "sid=abc; Path=/")], [("Cookie", "sid=abc")]
+    asked = [
+        exchange("/login", at_ms=0, answer_headers=again),
+        exchange("/cart", method="POST", at_ms=100, headers=sent, body="sku=7", answer_headers=again),
+        exchange("/list", at_ms=200, headers=sent),
+    ]
+    how = Settings(Selection(methods=("GET",)), rules=Rules(cookie=[Cookie("sid")]))
+
+    manifest, table = planned(tmp_path, asked, how)
+
+    listed = decode(table["bindings"].to_pylist()[1]).cookies
+    assert listed is not None
+    assert (listed.of, listed.instead, manifest.left_out) == ([0], {}, {"method not chosen": 1})
+
+
 def test_without_rules_every_request_is_as_it_was_recorded(tmp_path: Path) -> None:
     manifest, table = planned(tmp_path, SESSION)
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from replay.exchange import Exchange
 from replay.plan.bindings import FRESH, SAME, Cookies, Fill, Take
+from replay.plan.filters import SAFE_METHODS
 from replay.plan.links.answered import Answer, issued
 from replay.plan.links.places import general, is_listed
 from replay.plan.links.rules import Lookup, Place
 from replay.plan.links.sent import Leaf, cookies_at, sent
 from replay.plan.links.stitching import Stitcher
 from replay.plan.links.values import is_candidate, key_of
+from replay.plan.spans import spans
 from replay.plan.times import Shift
+from replay.plan.wire import Rewrite, serialise
+from replay.sanitize.vocabulary import is_password_name
 
 NEEDS_VALUE = "needs a value from an earlier answer"
 _MAX_SESSIONS = 100_000
 _MAX_VALUES = 20_000
 _NOT_TAKEN = -1
 _LATEST_SETS = 8
+_MOST_INSTEAD = 4
+_AS_SENT = Rewrite()
 
 
 @dataclass(slots=True)
@@ -34,24 +41,47 @@ class _Value:
     """Its number in the session, once a request carries it."""
 
 
+class _Set(NamedTuple):
+    """An answer that set a cookie."""
+
+    row: int
+    """The taken request that it answered."""
+    ended: int
+    is_write: bool
+    is_login: bool
+
+
 class _Sets:
-    """The answers that set a cookie: the first, and the latest 8, of which each request finds the one before it."""
+    """The answers that set a cookie: the first, and the latest 8, of which each request finds those before it."""
 
     __slots__ = ("_first", "_latest")
 
-    def __init__(self, row: int, ended: int) -> None:
-        self._first = (row, ended)
-        self._latest: list[tuple[int, int]] = []
+    def __init__(self, first: _Set) -> None:
+        self._first = first
+        self._latest: list[_Set] = []
 
-    def add(self, row: int, ended: int) -> None:
-        """The answer to the taken request ``row`` has set it again."""
-        self._latest.append((row, ended))
+    def add(self, found: _Set) -> None:
+        """An answer has set it again."""
+        self._latest.append(found)
         del self._latest[:-_LATEST_SETS]
 
-    def before(self, started: int) -> int | None:
-        """The request whose answer set it last before ``started``; None: the cookie was the client's own then."""
-        sets = (*reversed(self._latest), self._first)
-        return next((row for row, ended in sets if ended <= started), None)
+    def before(self, started: int) -> list[int] | None:
+        """The requests whose answers set it last before ``started``, the latest first; None: it was the client's own.
+
+        There are several where a write set it, for that may not be sent: then an earlier cookie will do, unless the
+        write was a login. None of them may be in the plan.
+        """
+        found: list[int] = []
+        was_set = False
+        for each in (*reversed(self._latest), self._first):
+            if each.ended > started:
+                continue
+            was_set = True
+            if each.row != _NOT_TAKEN:
+                found.append(each.row)
+            if each.is_login or not (each.is_write or each.row == _NOT_TAKEN) or len(found) >= _MOST_INSTEAD:
+                break
+        return found if was_set else None
 
 
 @dataclass(slots=True)
@@ -169,10 +199,12 @@ class Binder:
                 kind, _, name = place.partition("/")
                 routes = self._rules.cookies.get(name)
                 if kind == "set-cookie" and routes is not None and (not routes or exchange.route in routes):
+                    is_write = exchange.request.method not in SAFE_METHODS
+                    found = _Set(row, ended, is_write, is_write and _is_login(exchange))
                     if name in session.cookies:
-                        session.cookies[name].add(row, ended)
+                        session.cookies[name].add(found)
                     else:
-                        session.cookies[name] = _Sets(row, ended)
+                        session.cookies[name] = _Sets(found)
                     did_set = True
         if places:
             answer = Answer(response.headers, response.body if isinstance(response.body, str) else None)
@@ -208,31 +240,30 @@ class Binder:
     ) -> tuple[bytes, Cookies | None, bool]:
         """The bytes without the cookies that answers had set, and where the jar's go."""
         pairs = cookies_at(wire)
-        own, names, rows, missing = [], [], [], False
+        own: list[str] = []
+        names: list[str] = []
+        rows: dict[int, list[int]] = {}
+        missing = False
         for name, value, _, _ in pairs:
             sets = session.cookies.get(name)
-            row = sets.before(exchange.started) if sets is not None else None
-            if row is None:
+            setters = sets.before(exchange.started) if sets is not None else None
+            if setters is None:
                 own.append(f"{name}={value}")
-            elif row == _NOT_TAKEN:
+            elif not setters:
                 missing = True
             else:
                 names.append(name)
-                rows.append(row)
+                rows.setdefault(setters[0], setters[1:])
         if not names:
             return wire, None, missing
         start, end = pairs[0][2], pairs[-1][3]
-        rows = sorted(set(rows))
+        of, instead = sorted(rows), {row: before for row, before in rows.items() if before}
         if own:
             kept = "; ".join(own).encode("latin-1")
-            return (
-                wire[:start] + kept + wire[end:],
-                Cookies(start + len(kept), names, rows),
-                missing,
-            )
+            return wire[:start] + kept + wire[end:], Cookies(start + len(kept), names, of, instead), missing
         line = wire.rindex(b"\r\n", 0, start) + 2
         line_end = wire.index(b"\r\n", end) + 2
-        return wire[:line] + wire[line_end:], Cookies(line, names, rows, is_line=True), missing
+        return wire[:line] + wire[line_end:], Cookies(line, names, of, instead, is_line=True), missing
 
     def _session(self, name: str) -> _Session:
         session = self._sessions.get(name)
@@ -242,3 +273,9 @@ class Binder:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(name)
         return session
+
+
+def _is_login(exchange: Exchange) -> bool:
+    """Whether a request sends a password: its answer's cookie is another's than that of any answer before."""
+    places = (span.place for span in spans(serialise(exchange.request, _AS_SENT)))
+    return any(is_password_name(place.partition("/")[2]) for place in places if place.startswith(("form/", "json/")))

@@ -34,7 +34,9 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     folder = tmp_path_factory.mktemp("golden")
     baseline = write_run(folder / "friday", shop(1), kind="production")
     worse = shop(3, slower={"GET /search": 1.6, "GET /products/{product_id}": 1.15}, failing={"GET /": 0.04})
-    candidate = write_run(folder / "build-417", worse, left_out={"write": 120})
+    candidate = write_run(
+        folder / "build-417", worse, left_out={"write": 120}, creations={"POST /cart": 40, "POST /orders": 7}
+    )
     gate = Gate(
         slice_s=2.0,
         min_slices=60,
