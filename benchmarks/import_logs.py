@@ -83,7 +83,9 @@ def sanitised_rate(path: Path, folder: Path) -> str:
     """The rate of the import as a whole: reading, the sanitiser under builtin:strict, and segments on disk."""
     folder.mkdir()
     recording = open_access_log(path, "bench")
-    cleaner = Sanitizer(load_policy("builtin:strict"), load_key(KeySource()), recording.started_ns, "connection")
+    cleaner = Sanitizer(
+        load_policy("builtin:strict"), load_key(KeySource()), recording.started_ns, "connection", repeats=True
+    )
     started = time.process_time()
     result = take_in([Source(path, recording)], cleaner, SegmentWriter(folder, "bench"), "connection")
     return per_second(result.written, started)

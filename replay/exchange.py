@@ -17,7 +17,7 @@ type Pair = tuple[str, str]
 type RawPair = tuple[bytes, bytes]
 
 
-class RawRequest(msgspec.Struct, frozen=True, array_like=True):
+class RawRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A request as the proxy saw it; ``body`` is still encoded as the headers say."""
 
     method: str
@@ -34,7 +34,7 @@ class RawRequest(msgspec.Struct, frozen=True, array_like=True):
     """The body's length on the wire, also where ``body`` is None."""
 
 
-class RawResponse(msgspec.Struct, frozen=True, array_like=True):
+class RawResponse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A response as the proxy saw it; ``body`` is still encoded as the headers say."""
 
     status: int
@@ -44,7 +44,7 @@ class RawResponse(msgspec.Struct, frozen=True, array_like=True):
     body_bytes: int
 
 
-class RawExchange(msgspec.Struct, frozen=True, array_like=True):
+class RawExchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One exchange in memory. Times are nanoseconds of the wall clock since the epoch; 0 means unknown.
 
     It has no printable form: a value of this type in a log or a traceback must not show what a person sent.
@@ -73,7 +73,7 @@ class RawExchange(msgspec.Struct, frozen=True, array_like=True):
         return "RawExchange(…)"
 
 
-class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
+class Sealed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A body that is not text: either its bytes, or nothing but its length and media type.
 
     In JSON ``{"base64": "…"}`` or ``{"$opaque": 1234, "type": "image/png"}``.
@@ -87,7 +87,7 @@ class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
 type Body = str | Sealed | None
 
 
-class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+class Request(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A clean request: every leaf is kept by the policy or replaced by its pseudonym."""
 
     method: str
@@ -100,7 +100,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = "HTTP/1.1"
 
 
-class Response(msgspec.Struct, frozen=True, omit_defaults=True):
+class Response(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A clean response."""
 
     status: int
@@ -109,7 +109,7 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = "HTTP/1.1"
 
 
-class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
+class Exchange(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One JSON line of a capture. All times are nanoseconds from the capture's start; None means unknown."""
 
     id: str

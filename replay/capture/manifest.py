@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,7 @@ def origin_of(scheme: str, host: str) -> Origin:
     return Origin(_canonical(host), 443 if scheme == "https" else 80)
 
 
+@lru_cache(maxsize=1_000)
 def kept_origin(scheme: str, raw: str, clean: str) -> Origin | None:
     """The origin that a host of the traffic is where the policy keeps its name; None for loopback's own names."""
     found = origin_of(scheme, raw)

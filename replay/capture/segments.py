@@ -83,7 +83,7 @@ class SegmentWriter:
 
     def write(self, exchange: Exchange) -> None:
         """Take one exchange; it is on disk after the next flush (at 256 KiB, or at the next ``tick``)."""
-        self._pending += self._encoder.encode(exchange)
+        self._encoder.encode_into(exchange, self._pending, -1)
         self._pending += b"\n"
         self._pending_count += 1
         if len(self._pending) >= _FLUSH_BYTES:

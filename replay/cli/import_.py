@@ -115,7 +115,7 @@ def register(app: typer.Typer) -> None:
         folder = named(output, "captures")
         refuse_tracked(folder)
         client, by = _clients(session_by)
-        cleaner = Sanitizer(rules, key, epoch_ns(sources), by)
+        cleaner = Sanitizer(rules, key, epoch_ns(sources), by, repeats=form == "log")
         self_test(Sanitizer(rules, key, epoch_ns(sources), by))
         with new_folder(folder) as part:
             draft = CaptureManifest(
@@ -158,14 +158,17 @@ def _print_log_formats(sources: Sequence[Source]) -> None:
 
 
 def _print(folder: Path, result: Intake) -> None:
+    from replay.formats.intake import MOST_SESSIONS
+
     for reason, places in sorted(result.left_out.items()):
         for place in places:
             progress(f"left out, {reason}: {place}")
         more = result.left_out_counts[reason] - len(places)
         if more:
             progress(f"left out, {reason}: … and {more:,} more")
+    beyond = " or more" if len(result.sessions) == MOST_SESSIONS else ""
     stdout.print(
-        f"{folder}: {result.written:,} of {result.seen:,} exchanges, {len(result.sessions):,} sessions, "
+        f"{folder}: {result.written:,} of {result.seen:,} exchanges, {len(result.sessions):,}{beyond} sessions, "
         f"{result.duration_ns / 1e9:,.1f} s",
         markup=False,
     )

@@ -17,6 +17,7 @@ from replay.exchange import RawExchange
 from replay.formats.log_entry import LogEntry, NotARequestError
 from replay.formats.log_formats import DETECTION_LINES, LineReader, LogFormat, chosen, detected, readable
 from replay.formats.log_time import SECOND_NS
+from replay.formats.log_timers import UNTIMED
 from replay.formats.reading import BROKEN, lines, open_unpacked
 from replay.formats.recording import LeftOut
 
@@ -34,21 +35,16 @@ class AccessLog:
     def __init__(self, path: Path, name: str, log_format: str = "") -> None:
         self._path, self._name = path, name
         self.format = _format(path, _first(lines(open_unpacked(path, _WHAT)), path), log_format)
-        head = islice(self._exchanges(), WINDOW_LINES)
+        head = islice(self._exchanges(0), WINDOW_LINES)
         self.started_ns = min((item.started for item in head if isinstance(item, RawExchange)), default=0)
 
     def __iter__(self) -> Iterator[RawExchange | LeftOut]:
-        for item in self._exchanges():
-            if isinstance(item, RawExchange) and item.started < self.started_ns:
-                line = item.id.rpartition("-")[2]
-                yield LeftOut(f"line {line}", "out of order", "it began before the first requests of the log")
-            else:
-                yield item
+        return self._exchanges(self.started_ns)
 
-    def _exchanges(self) -> Iterator[RawExchange | LeftOut]:
+    def _exchanges(self, began_ns: int) -> Iterator[RawExchange | LeftOut]:
         # A client is the same one in all logs of an import, as logs are rotated: log0, log1 … are of the one 'log'.
         read = self.format.reader(self._name.rstrip("0123456789"))
-        return _exchanges(lines(open_unpacked(self._path, _WHAT)), read, self._name)
+        return _exchanges(lines(open_unpacked(self._path, _WHAT)), read, self._name, began_ns)
 
 
 def open_access_log(path: Path, name: str, log_format: str = "") -> AccessLog:
@@ -83,7 +79,7 @@ def _format(path: Path, first: list[bytes], log_format: str) -> LogFormat:
     return known
 
 
-def _exchanges(found: Iterator[bytes], read: LineReader, name: str) -> Iterator[RawExchange | LeftOut]:
+def _exchanges(found: Iterator[bytes], read: LineReader, name: str, began_ns: int) -> Iterator[RawExchange | LeftOut]:
     """The lines as exchanges, second by second, and those that are none at once."""
     seconds: dict[int, list[LogEntry]] = {}
     order: list[int] = []
@@ -102,9 +98,9 @@ def _exchanges(found: Iterator[bytes], read: LineReader, name: str) -> Iterator[
         if held > WINDOW_LINES and (len(order) > 1 or held > _FULLEST_SECOND):
             ready = seconds.pop(heapq.heappop(order))
             held -= len(ready)
-            yield from _spread(ready, name)
+            yield from _spread(ready, name, began_ns)
     while order:
-        yield from _spread(seconds.pop(heapq.heappop(order)), name)
+        yield from _spread(seconds.pop(heapq.heappop(order)), name, began_ns)
 
 
 def _entries(found: Iterator[bytes], read: LineReader) -> Iterator[LogEntry | LeftOut]:
@@ -120,9 +116,9 @@ def _entries(found: Iterator[bytes], read: LineReader) -> Iterator[LogEntry | Le
         yield LeftOut(f"after line {number}", "damaged", "the packed file is damaged or cut off here")
 
 
-def _spread(entries: list[LogEntry], name: str) -> Iterator[RawExchange]:
+def _spread(entries: list[LogEntry], name: str, began_ns: int) -> Iterator[RawExchange | LeftOut]:
     """The entries of one second as exchanges, in order of time."""
-    coarse = sum(entry.coarse for entry in entries)
+    coarse = sum([entry.coarse for entry in entries])
     if coarse < len(entries):
         entries.sort(key=lambda entry: entry.stamp_ns)
     place = 0
@@ -131,11 +127,29 @@ def _spread(entries: list[LogEntry], name: str) -> Iterator[RawExchange]:
         if entry.coarse:
             shift_ns = (2 * place + 1) * SECOND_NS // (2 * coarse)
             place += 1
-        yield _exchange(entry, entry.stamp_ns + shift_ns, name)
+        exchange = _exchange(entry, entry.stamp_ns + shift_ns, name)
+        if exchange.started < began_ns:
+            yield LeftOut(f"line {entry.line}", "out of order", "it began before the first requests of the log")
+        else:
+            yield exchange
 
 
 def _exchange(entry: LogEntry, stamp_ns: int, name: str) -> RawExchange:
     took = entry.took
+    if took is UNTIMED:
+        return RawExchange(
+            f"{name}-{entry.line}",
+            entry.connection,
+            stamp_ns,
+            stamp_ns,
+            0,
+            0,
+            0,
+            0,
+            entry.request,
+            entry.response,
+            entry.error,
+        )
     if took.took_ns < 0:
         started = requested = stamp_ns
     elif entry.at_end:

@@ -31,6 +31,8 @@ SESSIONS = {"har": "file", "gor": "auto", "flows": "auto", "log": "connection"}
 SHOWN_PLACES = 20
 """Places that are named of each reason; all are counted."""
 
+MOST_SESSIONS = 100_000
+"""As many are told apart when they are counted; there may be more."""
 WITHHELD = "withheld"
 GATE_HITS = 3
 """So many exchanges withheld by the write gate say that the sanitiser does not do what it should."""
@@ -117,7 +119,8 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
                 )
             continue
         writer.write(exchange)
-        result.sessions.add(exchange.session)
+        if len(result.sessions) < MOST_SESSIONS:
+            result.sessions.add(exchange.session)
         result.hosts[exchange.request.host] += 1
         kept = kept_origin(item.request.scheme, item.request.host, exchange.request.host)
         if kept:

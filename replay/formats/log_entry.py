@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from operator import itemgetter
 
 import msgspec
 
 from replay.exchange import RawPair, RawRequest, RawResponse
 from replay.formats.log_time import Clock, is_coarse
 from replay.formats.log_timers import TIMED, UNTIMED, Timers, Took
+from replay.sanitize.recent import Recent
 
 UNKNOWN_HOST = "unknown.invalid"
 """Stands where the log does not tell the host; RFC 2606 keeps it from ever being one."""
@@ -29,6 +31,7 @@ ROLES = frozenset(
 """What a field of a log can be, beside ``header:NAME`` and ``sent:NAME`` (of the response)."""
 
 _NONE = (b"-", b"")
+_NO_HEADERS: list[RawPair] = []
 _STATUSES = {str(status).encode(): status for status in range(100, 1000)} | dict.fromkeys(
     (b"-", b"-1", b"0", b"000"), 0
 )
@@ -47,6 +50,12 @@ _VERSIONS = {
 }
 _LONGEST_METHOD = 32
 _REMEMBERED_CLIENTS = 1 << 14
+_REMEMBERED_TIMES = 1 << 10
+_REQUESTS_BYTES = 32 << 20
+_ENTRY_BYTES = 1 << 10
+"""What a request takes beside its texts."""
+_LONGEST_BYTES = 8 << 10
+"""The texts of what is larger are not remembered."""
 _CLIENTS: dict[str, Callable[[bytes], bytes]] = {
     "client": bytes,
     "client_port": lambda text: text.rpartition(b":")[0],
@@ -63,7 +72,7 @@ class NotARequestError(ValueError):
         self.reason = reason
 
 
-class LogEntry(msgspec.Struct, frozen=True):
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
     """One request of a log."""
 
     stamp_ns: int
@@ -88,7 +97,8 @@ class EntryReader:
 
     def __init__(self, roles: Sequence[str], name: str, *, scheme: str = "http", host: str = UNKNOWN_HOST) -> None:
         self._scheme, self._unknown = scheme, host
-        self._clock = Clock()
+        self._clock = clock = Clock()
+        self._moment = lru_cache(_REMEMBERED_TIMES)(lambda text: (clock.read(text), is_coarse(text)))
         self._at = {role: index for index, role in enumerate(roles) if role != "_"}
         # A '-' is put behind the fields of each line, so that -1 is what the log does not tell.
         at = {role: self._at.get(role, -1) for role in ROLES}
@@ -108,6 +118,10 @@ class EntryReader:
         self._stamp = at["time"] if self._at_end else at["start"]
         self._timed = bool(TIMED & self._at.keys()) or {"time", "start"} <= self._at.keys()
         self._took = Timers(roles, self._clock) if self._timed else None
+        asked = {*(index for _, index in self._headers), self._request, self._method, self._version, self._target}
+        asked |= {self._path, self._query, self._own_scheme, self._host}
+        self._asked_by = itemgetter(-1, *sorted(asked - {-1}))
+        self._requests = Recent[tuple[bytes, ...], RawRequest | None](lambda _: None, _REQUESTS_BYTES)
 
     def read(
         self, values: list[bytes], line: int, headers: Sequence[RawPair] = (), answered: Sequence[RawPair] = ()
@@ -120,10 +134,10 @@ class EntryReader:
         values.append(b"-")
         stamp = values[self._stamp]
         try:
-            stamp_ns = self._clock.read(stamp)
+            stamp_ns, coarse = self._moment(stamp)
         except (ValueError, OverflowError):
             raise NotARequestError("damaged", "its time is no time") from None
-        request = self._asked(values, headers)
+        request = self._asked(values, headers) if headers else self._shared(values)
         status = _STATUSES.get(values[self._status])
         if status is None:
             raise NotARequestError("damaged", "its status is no HTTP status")
@@ -139,7 +153,18 @@ class EntryReader:
         if values[self._forwarded] not in _NONE:
             client = values[self._forwarded].partition(b",")[0].strip()
         connection = self._key(client, values[self._agent])
-        return LogEntry(stamp_ns, is_coarse(stamp), self._at_end, line, connection, request, response, error, took)
+        return LogEntry(stamp_ns, coarse, self._at_end, line, connection, request, response, error, took)
+
+    def _shared(self, values: list[bytes]) -> RawRequest:
+        """The request of a line, which is one object for all lines that tell the same of it."""
+        key = self._asked_by(values)
+        found = self._requests[key]
+        if found is None:
+            found = self._asked(values, ())
+            size_bytes = sum(map(len, key))
+            if size_bytes <= _LONGEST_BYTES:
+                self._requests.keep(key, found, _ENTRY_BYTES + 2 * size_bytes)
+        return found
 
     def _asked(self, values: list[bytes], more: Sequence[RawPair]) -> RawRequest:
         if self._request >= 0:
@@ -179,8 +204,10 @@ class EntryReader:
             if not text.isdigit() or len(text) > 15:
                 raise NotARequestError("damaged", "its number of bytes is none")
             size = int(text)
-        headers = [(header, values[index]) for header, index in self._sent if values[index] not in _NONE]
-        headers += answered
+        headers = _NO_HEADERS
+        if self._sent or answered:
+            headers = [(header, values[index]) for header, index in self._sent if values[index] not in _NONE]
+            headers += answered
         return RawResponse(status, version, headers, None if size else b"", size)
 
 

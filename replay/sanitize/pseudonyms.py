@@ -11,6 +11,7 @@ import hashlib
 import math
 import re
 import string
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
 
@@ -158,6 +159,19 @@ class Pseudonyms:
     def drawn(self, label: str, value: str, alphabet: str, size: int) -> str:
         """``size`` characters of ``alphabet`` for a value of one kind."""
         return self.stream(label, value, size).translate(_alphabet(alphabet)).decode()
+
+    def drawer(self, label: str, alphabet: str, size: int) -> Callable[[str], str]:
+        """``drawn`` for many values of one kind, at most 64 characters of each."""
+        root = self._root.copy()
+        root.update(label.encode() + b"\x00")
+        table = _alphabet(alphabet)
+
+        def draw(value: str) -> str:
+            state = root.copy()
+            state.update(value.encode("utf-8", "surrogatepass"))
+            return state.digest()[:size].translate(table).decode()
+
+        return draw
 
     def foreign(self, run: str) -> str:
         """Characters outside ASCII: as many, of the same script and case, each as long in UTF-8."""

@@ -37,11 +37,12 @@ class Recent[K: Hashable, V](dict[K, V]):
         self.keep(key, value)
         return value
 
-    def keep(self, key: K, value: V) -> None:
-        """Hold a value that was made."""
-        size_bytes = getsizeof(key) + getsizeof(value)
-        if size_bytes > _LARGEST_BYTES:
-            return
+    def keep(self, key: K, value: V, size_bytes: int = 0) -> None:
+        """Hold a value that was made; ``size_bytes`` says what both take where they hold other objects."""
+        if not size_bytes:
+            size_bytes = getsizeof(key) + getsizeof(value)
+            if size_bytes > _LARGEST_BYTES:
+                return
         self._left_bytes -= size_bytes + _ENTRY_BYTES
         if self._left_bytes < 0:
             self._older = self.copy()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from replay.exchange import Body, Exchange, Pair, RawExchange, RawPair, Request, Response, Sealed
 from replay.routes import word_set
@@ -11,7 +12,8 @@ from replay.sanitize.gate import Gate
 from replay.sanitize.keys import Key
 from replay.sanitize.mapping import Map
 from replay.sanitize.policy import Policy
-from replay.sanitize.sessions import Sessions
+from replay.sanitize.repeats import Parts, Repeats
+from replay.sanitize.sessions import REMEMBERED, Sessions
 from replay.sanitize.walkers.bodies import Bodies, CleanBody
 from replay.sanitize.walkers.cookies import Cookies
 from replay.sanitize.walkers.headers import Headers
@@ -34,9 +36,12 @@ class Sanitizer:
         key: the root key of the pseudonyms.
         epoch_ns: the capture's start, nanoseconds since 1970; all times are written from it.
         session_by: ``auto``, ``cookie:NAME``, ``authorization`` or ``connection``.
+        repeats: equal requests come as one object, as from a log; what was cleaned lately is cleaned once.
     """
 
-    def __init__(self, policy: Policy, key: Key, epoch_ns: int, session_by: str = "auto") -> None:
+    def __init__(
+        self, policy: Policy, key: Key, epoch_ns: int, session_by: str = "auto", *, repeats: bool = False
+    ) -> None:
         self.policy = policy
         self.counts: Counter[str] = Counter()
         """Why exchanges were withheld (``withheld:REASON``), and notes (``veto``, ``opaque_body`` …)."""
@@ -46,7 +51,12 @@ class Sanitizer:
         self._headers = Headers(self._walk, self._urls, Cookies(self._walk, self._urls))
         self._bodies = Bodies(self._walk, self._urls, joined.documents)
         self._gate = Gate(policy.vocabulary, joined.leaves.shapes.number)
-        self._sessions = Sessions(session_by, lambda mark: self._short("session", mark))
+        self._sessions = Sessions(session_by, self._short("session"))
+        self._exchange_id, self._connection_id = (
+            self._short("exchange"),
+            lru_cache(REMEMBERED)(self._short("connection")),
+        )
+        self._repeats = Repeats(self._walked, lambda: self._walk.is_steady, self.counts) if repeats else None
 
     def clean(self, raw: RawExchange) -> Exchange | None:
         """The clean exchange; None where it is withheld (see ``counts``). Never raises, whatever it is given."""
@@ -58,6 +68,39 @@ class Sanitizer:
             return None
 
     def _cleaned(self, raw: RawExchange) -> Exchange | None:
+        parts = self._walked(raw) if self._repeats is None else self._repeats.parts(raw)
+        if parts is None:
+            return None
+        epoch_ns = self._epoch_ns
+        started = raw.started - epoch_ns if raw.started else 0
+        answer, response = raw.response, None
+        if answer is not None:
+            body = parts.body
+            if answer.body is None and isinstance(body, Sealed):
+                body = Sealed(opaque_bytes=answer.body_bytes, type=body.type)
+            status = answer.status if 100 <= answer.status <= 999 else 0
+            response = Response(status, parts.headers, body, _version(answer.version))
+        return Exchange(
+            id=self._exchange_id(raw.id),
+            session=self._sessions.of(raw),
+            connection=self._connection_id(raw.connection),
+            started=started,
+            requested=(raw.requested - epoch_ns if raw.requested else 0) or started,
+            route=parts.route,
+            request=parts.request,
+            response=response,
+            error=raw.error if raw.error in _ERRORS else "protocol",
+            connect_started=raw.connect_started - epoch_ns if raw.connect_started else None,
+            connected=raw.connected - epoch_ns if raw.connected else None,
+            first_byte=raw.first_byte - epoch_ns if raw.first_byte else None,
+            ended=raw.ended - epoch_ns if raw.ended else None,
+            bytes_out=raw.request.body_bytes,
+            bytes_in=answer.body_bytes if answer is not None else 0,
+            mapped=parts.mapped,
+        )
+
+    def _walked(self, raw: RawExchange) -> Parts | None:
+        """What the texts of the exchange become; None where it is withheld."""
         request = raw.request
         method = request.method.upper()
         if method not in _METHODS or request.scheme not in _SCHEMES:
@@ -76,12 +119,7 @@ class Sanitizer:
         got = None
         if raw.response is not None:
             got = self._bodies.clean(raw.response.headers, raw.response.body, raw.response.body_bytes)
-        exchange = Exchange(
-            id=self._short("exchange", raw.id),
-            session=self._sessions.of(raw),
-            connection=self._short("connection", raw.connection),
-            started=self._since(raw.started) or 0,
-            requested=self._since(raw.requested) or self._since(raw.started) or 0,
+        parts = Parts(
             route=route,
             request=Request(
                 method=method,
@@ -92,36 +130,19 @@ class Sanitizer:
                 body=sent.body,
                 version=_version(request.version),
             ),
-            response=self._response(raw, got),
-            error=raw.error if raw.error in _ERRORS else "protocol",
-            connect_started=self._since(raw.connect_started),
-            connected=self._since(raw.connected),
-            first_byte=self._since(raw.first_byte),
-            ended=self._since(raw.ended),
-            bytes_out=request.body_bytes,
-            bytes_in=raw.response.body_bytes if raw.response is not None else 0,
             mapped=sorted(mapped),
+            headers=[]
+            if raw.response is None or got is None
+            else self._headers.clean(raw.response.headers, got.content_type),
+            body=None if got is None else got.body,
         )
-        if not self._gate.passes(_raw_texts(raw, sent, got), [_written_text(exchange)], self._walk.kept):
+        if not self._gate.passes(_raw_texts(raw, sent, got), [_written_text(parts)], self._walk.kept):
             self.counts["withheld:gate"] += 1
             return None
-        return exchange
+        return parts
 
-    def _response(self, raw: RawExchange, got: CleanBody | None) -> Response | None:
-        if raw.response is None or got is None:
-            return None
-        return Response(
-            status=raw.response.status if 100 <= raw.response.status <= 999 else 0,
-            headers=self._headers.clean(raw.response.headers, got.content_type),
-            body=got.body,
-            version=_version(raw.response.version),
-        )
-
-    def _short(self, label: str, value: str) -> str:
-        return self._pseudonyms.drawn(label, value, _ID_ALPHABET, 16)
-
-    def _since(self, time_ns: int) -> int | None:
-        return time_ns - self._epoch_ns if time_ns else None
+    def _short(self, label: str) -> Callable[[str], str]:
+        return self._pseudonyms.drawer(label, _ID_ALPHABET, 16)
 
 
 def _version(version: str) -> str:
@@ -144,11 +165,10 @@ def _header_texts(headers: list[RawPair]) -> Iterable[bytes]:
         yield value
 
 
-def _written_text(exchange: Exchange) -> bytes:
-    request, response = exchange.request, exchange.response
-    texts = [exchange.route, request.host, request.path, *_pair_texts(request.headers), _body_text(request.body)]
-    if response is not None:
-        texts += [*_pair_texts(response.headers), _body_text(response.body)]
+def _written_text(parts: Parts) -> bytes:
+    request = parts.request
+    texts = [parts.route, request.host, request.path, *_pair_texts(request.headers), _body_text(request.body)]
+    texts += [*_pair_texts(parts.headers), _body_text(parts.body)]
     return "\n".join(texts).encode("utf-8", "surrogatepass")
 
 

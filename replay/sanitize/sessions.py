@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 from replay.errors import ReplayError
 from replay.exchange import RawExchange, RawPair
@@ -33,10 +34,13 @@ class Sessions:
         self._by_mark: OrderedDict[str, str] = OrderedDict()
         self._by_connection: OrderedDict[str, str] = OrderedDict()
         self._anonymous: OrderedDict[str, str] = OrderedDict()
+        self._of_connection = lru_cache(REMEMBERED)(lambda connection: pseudonym("connection " + connection))
 
     def of(self, raw: RawExchange) -> str:
         """The session of an exchange."""
         connection = raw.connection
+        if self._by == "connection":
+            return self._of_connection(connection)
         sent = self._mark(cookies_of(raw.request.headers), raw.request.headers)
         given = self._mark(given_of(raw.response.headers), []) if raw.response is not None else None
         if sent is not None:
@@ -45,7 +49,7 @@ class Sessions:
             _remember(self._by_connection, connection, session)
             self._anonymous.pop(connection, None)
         else:
-            session = self._by_connection.get(connection) or self._pseudonym("connection " + connection)
+            session = self._by_connection.get(connection) or self._of_connection(connection)
             if connection not in self._by_connection:
                 _remember(self._by_connection, connection, session)
                 _remember(self._anonymous, connection, session)
@@ -60,8 +64,6 @@ class Sessions:
 
     def _mark(self, cookies: list[tuple[str, str]], headers: list[RawPair]) -> str | None:
         """The pseudonym of what marks a session: no cookie is remembered as it was."""
-        if self._by == "connection":
-            return None
         if self._by.startswith("cookie:"):
             wanted = self._by[7:]
             found = next((value for name, value in cookies if name == wanted), None)

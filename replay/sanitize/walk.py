@@ -52,6 +52,8 @@ class Walk:
         """The route of the exchange at hand."""
         self.kept: set[str] = set()
         """The values that a rule let pass in the exchange at hand; the gate is told."""
+        self.is_steady = True
+        """Whether the exchange at hand would become the same once more: nothing in it was drawn at random."""
         self.mapped: set[str] | None = None
         """Where pseudonyms stand in what is asked for (path, query, body of the request); None: not noted now."""
         self.names: dict[str, Name] = {}
@@ -67,6 +69,7 @@ class Walk:
         self.route = route
         self.kept = set()
         self.mapped = None
+        self.is_steady = True
 
     @property
     def is_noting(self) -> bool:
@@ -144,6 +147,7 @@ class Walk:
             if moved is not None:
                 return moved
         if name.is_random and len(value) <= 8 and value.isdigit():
+            self.is_steady = False
             return "".join(secrets.choice("0123456789") for _ in value)
         if name.degrees and _COORDINATE.fullmatch(value):
             return self.leaves.shapes.coordinate(value, name.degrees)

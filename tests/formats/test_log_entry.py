@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from replay.exchange import RawRequest
 from replay.formats.log_entry import UNKNOWN_HOST, EntryReader, LogEntry, NotARequestError
 
 MS = 10**6
@@ -183,3 +184,24 @@ def test_the_port_of_a_client_is_no_part_of_it() -> None:
     }
 
     assert len(found) == 1
+
+
+def test_equal_requests_are_one_object_and_others_are_not() -> None:
+    read = EntryReader(["time", "request", "status", "header:Referer", "host"], "l0").read
+    line = [b"1431857103.000", b"GET /items HTTP/1.1", b"200", b"https://a.example/", b"a.example"]
+
+    def request(at: int = 0, value: bytes = b"") -> RawRequest:
+        return read([value if value and index == at else each for index, each in enumerate(line)], 1).request
+
+    assert request() is request(2, b"404")
+    for at, value in ((1, b"GET /other HTTP/1.1"), (3, b"-"), (4, b"b.example")):
+        assert request(at, value) is not request()
+        assert request(at, value) != request()
+
+
+def test_what_a_line_tells_beside_its_fields_makes_a_request_of_its_own() -> None:
+    read = EntryReader(["time", "request", "status"], "l0").read
+    line = [b"1431857103.000", b"GET /items HTTP/1.1", b"200"]
+
+    assert read([*line], 1, [(b"Accept", b"*/*")]).request.headers == [(b"Accept", b"*/*")]
+    assert read([*line], 2).request.headers == []
