@@ -178,6 +178,8 @@ def _print(path: str, manifest: PlanManifest) -> None:
     from rich import box
     from rich.table import Table
 
+    from replay.plan.unrepeatable import CURES
+
     stdout.print(
         f"{path}: {manifest.requests:,} requests of {manifest.production_requests:,} captured, "
         f"{manifest.sessions:,} sessions, {manifest.duration_ns / 1e9:,.1f} s",
@@ -191,6 +193,9 @@ def _print(path: str, manifest: PlanManifest) -> None:
             "sent only where replay run --writes names the route",
             markup=False,
         )
+    for reason, routes in manifest.unrepeatable.items():
+        most = ", ".join(routes if len(routes) <= 3 else [*list(routes)[:3], f"{len(routes) - 3} more routes"])
+        stdout.print(f"  {sum(routes.values()):,} requests {CURES[reason]} ({most})", markup=False)
     table = Table(box=box.SIMPLE_HEAD, title="What staging can be expected to know", title_justify="left")
     for column in ("route", "requests", "kept", "linked", "pooled", "unmatched", "pseudonyms in"):
         table.add_column(column, justify="left" if column in {"route", "pseudonyms in"} else "right")

@@ -33,6 +33,7 @@ from replay.plan.links.rules import Rules, lookup
 from replay.plan.living import LivingRows, OrderedRows
 from replay.plan.order import causal_order
 from replay.plan.store import DEFAULT_LANES, PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
+from replay.plan.unrepeatable import Unrepeatable
 from replay.plan.wire import Rewrite, serialise
 
 _BATCH = 8192
@@ -118,6 +119,7 @@ class _Taken:
 class _Tally:
     """What was seen, and what became of it."""
 
+    unrepeatable: Unrepeatable
     seen: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
@@ -135,7 +137,7 @@ def build(sources: Sequence[Source], settings: Settings, folder: Path, name: str
     _check_templates(sources)
     taken, living = _Taken(folder / _WIRES_NAME), LivingRows(folder / _LIVING_NAME)
     try:
-        tally = _Tally()
+        tally = _Tally(Unrepeatable(settings.rules))
         for index, source in enumerate(sources):
             _take(source, index, settings, taken, living, tally)
         if not taken.session:
@@ -165,6 +167,7 @@ def _take(source: Source, index: int, settings: Settings, taken: _Taken, living:
         taken.add(exchange, f"{index} {session}", host, bound.wire)
         living.add(row, Bindings(bound.fill, cookies=bound.cookies, sets_cookies=sets_cookies), bound.takes)
         tally.forecast.add(exchange, bound.places)
+        tally.unrepeatable.add(exchange, bound)
         if exchange.request.method not in SAFE_METHODS:
             tally.writes[exchange.route] += 1
 
@@ -260,6 +263,7 @@ def _write(
             captured_share=min(each.captured_share for each in manifests),
             origins=_origins(manifests),
             forecast=tally.forecast.routes(),
+            unrepeatable=tally.unrepeatable.by_route(),
             living=ordered.count,
             shift_days=settings.rewrite.times.days,
         )

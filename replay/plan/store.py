@@ -113,6 +113,9 @@ class PlanManifest(msgspec.Struct, frozen=True):
     """Where production lives; never a target."""
     forecast: dict[str, RouteForecast] = {}
     """What of each route staging can be expected to know."""
+    unrepeatable: dict[str, dict[str, int]] = {}
+    """Requests that will not mean on staging what they meant in production: reason (``replay.plan.unrepeatable``) →
+    route → how many."""
     pools: dict[str, PoolUse] = {}
     clones: int = 0
     """Clones of a session that the unique pools have rows for; 0: there are no unique pools, so any number."""
