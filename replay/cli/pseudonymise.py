@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -97,23 +96,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _hash(text: str) -> tuple[str, str]:
+    from replay.secret_sources import is_source, secret_from
+
     name, _, source = text.partition("=")
-    kind, _, value = source.partition(":")
-    if not name or not value or kind not in {"env", "fd"}:
+    if not name or not is_source(source):
         raise ReplayError("--password-hash: write NAME=env:VARIABLE or NAME=fd:NUMBER; a hash is never typed here.")
-    if kind == "env":
-        found = os.environ.get(value, "")
-    else:
-        try:
-            with os.fdopen(int(value), "rb") as file:
-                found = file.read(4096).decode().strip("\r\n")
-        except (OSError, ValueError):
-            raise ReplayError(
-                f"--password-hash {name[:60]}: fd {value[:12]} cannot be read. Open it first."
-            ) from None
-    if not found:
-        raise ReplayError(f"--password-hash {name[:60]}: {kind}:{value[:60]} is empty. Set it first.")
-    return name, found
+    return name, secret_from(source, f"--password-hash {name[:60]}")
 
 
 def _manifest(capture: str, key: Key) -> CaptureManifest:

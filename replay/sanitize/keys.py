@@ -10,7 +10,6 @@ import hmac
 import os
 import secrets
 import shlex
-import stat
 import subprocess
 from dataclasses import dataclass
 from typing import Literal
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from replay.errors import ReplayError
+from replay.secret_sources import secret_file
 
 KEY_BYTES = 32
 COMMAND_TIMEOUT_S = 60
@@ -120,18 +120,7 @@ def _parsed(content: bytes, source: KeySource) -> bytes:
 
 
 def _read_file(path: str) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ReplayError(f"{path}: key file cannot be read ({error.strerror}). {_HINT}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ReplayError(f"{path}: is no regular file. Name the key file itself.")
-        if status.st_uid != os.geteuid():
-            raise ReplayError(f"{path}: the key file belongs to another user. Copy it to one of your own.")
-        if status.st_mode & 0o077:
-            raise ReplayError(f"{path}: others may read this key file. Run 'chmod 600' on it.")
+    with secret_file(path, "key file", _HINT) as file:
         return file.read(4 * KEY_BYTES)
 
 
