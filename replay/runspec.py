@@ -12,6 +12,7 @@ import msgspec
 
 from replay.artefacts import read_manifest, write_manifest
 from replay.capture.manifest import Origin
+from replay.identities import IdentitiesFile
 from replay.runs import Target
 from replay.tls import TLSFiles
 
@@ -19,6 +20,9 @@ SPEC_FORMAT = "runspec/1"
 SPEC_NAME = "spec.json"
 SPEC_VARIABLE = "DRESS_REHEARSAL_SPEC"
 """The environment variable that tells Locust's processes where the spec is."""
+
+LOGIN_PASSWORD_VARIABLE = "DRESS_REHEARSAL_LOGIN_PASSWORD"  # noqa: S105 - its name
+"""The environment variable that gives the engines the password of ``--login-password``."""
 
 SECOND_NS = 1_000_000_000
 
@@ -103,6 +107,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     breaker: Breaker | None = Breaker()
     profile: list[Stage] = []
     hooks: HooksFile | None = None
+    identities: IdentitiesFile | None = None
+    """The accounts that clones of recorded people are given."""
     production: dict[str, tuple[float, float]] = {}
     """Route → median and p95 of production in milliseconds, for Locust's page; 0 where unknown."""
 

@@ -72,6 +72,7 @@ class Engine:
             frozenset(spec.writes),
             spec.speed,
             frozenset(map(str.lower, spec.headers)),
+            order.columns,
         )
         self._reader = reader
         loops = Loops(
@@ -139,6 +140,7 @@ class Engine:
                 [site(target.authority, is_tls=target.scheme == "https") for target in targets],
                 reader.methods.names,
                 max_shift_ns(schedule_ns),
+                order.account,
                 is_closed=spec.mode == "closed",
             ),
             self._hooked.outgoing if self._hooked is not None else None,
@@ -261,7 +263,7 @@ def main() -> int:
     try:
         spec, worker = read_spec(Path(sys.argv[1])), int(sys.argv[2])
         try:
-            order = admitted(spec, worker)
+            order = admitted(spec, worker, os.environ)
         except ReplayError as error:
             _say_why(spec, worker, error)
             raise

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtests.engine.hooks_file import HooksFunctions, begun
 from replay.errors import RefusedError, ReplayError
+from replay.identities import Account, Accounts, assigned, file_state, known_columns, read_accounts
 from replay.plan.store import Plan, open_plan, state_of
-from replay.runspec import RunSpec
+from replay.runspec import LOGIN_PASSWORD_VARIABLE, RunSpec
 from replay.safety import Interlock, TargetURL
 from replay.tls import tls_context
 
@@ -33,6 +35,9 @@ class Admitted:
     """As ``spec.targets``, whose addresses are pinned."""
     hooks: HooksFunctions | None
     interlock: Interlock
+    columns: frozenset[str]
+    """What the accounts say of what the plan's logins take."""
+    account: Account = field(repr=False)
 
     def ways(self) -> list[Way]:
         """By number of the target, where its connections lead."""
@@ -44,12 +49,12 @@ class Admitted:
         ]
 
 
-def admitted(spec: RunSpec, worker: int) -> Admitted:
+def admitted(spec: RunSpec, worker: int, environment: Mapping[str, str]) -> Admitted:
     """What ``spec`` orders, once the interlock has passed its targets, and its hooks file has begun.
 
     Raises:
         RefusedError: a target is forbidden, or the run has no such worker.
-        ReplayError: the plan is not that of the order, or the hooks file cannot begin.
+        ReplayError: the plan or the accounts are not those of the order, or the hooks file cannot begin.
     """
     if not 0 <= worker < spec.workers:
         raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
@@ -58,4 +63,24 @@ def admitted(spec: RunSpec, worker: int) -> Admitted:
         raise ReplayError(f"{spec.plan}: is not the plan that the run was started with. Start it again.")
     interlock = Interlock([*plan.manifest.origins, *spec.origins], spec.allow, deny=spec.deny)
     targets = [interlock.confirm(target) for target in spec.targets]
-    return Admitted(spec, plan, targets, begun(spec, interlock, targets, worker), interlock)
+    accounts, password = _accounts(spec), environment.get(LOGIN_PASSWORD_VARIABLE, "")
+    logins = plan.manifest.logins
+    reuse = spec.identities is not None and spec.identities.reuse
+    return Admitted(
+        spec,
+        plan,
+        targets,
+        begun(spec, interlock, targets, worker),
+        interlock,
+        known_columns(logins.columns, accounts, password),
+        assigned(accounts, password, logins.people, reuse=reuse),
+    )
+
+
+def _accounts(spec: RunSpec) -> Accounts | None:
+    ordered = spec.identities
+    if ordered is None:
+        return None
+    if file_state(Path(ordered.path), reuse=ordered.reuse) != ordered:
+        raise ReplayError(f"{ordered.path}: was changed since the run was ordered. Start it again.")
+    return read_accounts(ordered.path)

@@ -18,7 +18,8 @@ from loadtests.engine.calls import Call
 from loadtests.engine.fresh import made
 from loadtests.engine.jar import Jar, Site
 from loadtests.engine.requests import Stamp
-from replay.plan.bindings import FRESH, LINK, POOL, SAME, Bindings, Fill, needed, read_back, written
+from replay.identities import Account
+from replay.plan.bindings import FRESH, IDENTITY, LINK, POOL, SAME, Bindings, Fill, needed, read_back, written
 from replay.plan.links.answered import Answer as Places
 from replay.plan.spans import Patch, patched
 from replay.sanitize.codings import UndecodableError, decoded, text_of
@@ -50,6 +51,7 @@ class Living:
     Args:
         stamps, sites: by number of the target.
         slack_ns: how much later than planned a clone's request may be put on the agenda.
+        account: what a clone of a recorded person says of itself.
         is_closed: sessions follow each other on a lane, at no planned time.
     """
 
@@ -59,6 +61,7 @@ class Living:
         sites: Sequence[Site],
         methods: Sequence[str],
         slack_ns: int,
+        account: Account = lambda _person, _clone, _columns: None,
         *,
         is_closed: bool = False,
         now_s: Callable[[], float] = time.time,
@@ -67,6 +70,7 @@ class Living:
         self._sites = sites
         self._methods = methods
         self._slack_ns = slack_ns + _SLACK_NS
+        self._account = account
         self._is_closed = is_closed
         self._now_s = now_s
         self._dice = random.Random()  # noqa: S311 - unlike those of other clones and runs, no secrets
@@ -180,7 +184,10 @@ class Living:
             return fill.values[clone - 1].encode("utf-8", "surrogateescape") if clone <= len(fill.values) else None
         if fill.source == FRESH:
             return self._made(fill, call.row.wire[fill.at : fill.at + fill.size], state)
-        value = state.values.get(fill.key) if fill.source == LINK else None
+        if fill.source == IDENTITY:
+            value = self._account(fill.key, call.lane.clone, fill.name)
+        else:
+            value = state.values.get(fill.key) if fill.source == LINK else None
         if value is None:
             return None
         try:

@@ -40,6 +40,7 @@ class Prober:
             {target.host: n for n, target in enumerate(targets)},
             frozenset(),
             replaced=frozenset(map(str.lower, spec.headers)),
+            columns=order.columns,
         )
         values = header_values(spec.headers, os.environ)
         self._stamps = [Stamp(target.authority, f"{spec.run_id}-preflight", values) for target in targets]
@@ -117,7 +118,7 @@ def main() -> int:
     """Run the preflight and return its exit code."""
     try:
         probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
-        order = admitted(read_spec(Path(sys.argv[1])), worker=0)
+        order = admitted(read_spec(Path(sys.argv[1])), worker=0, environment=os.environ)
         with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
             runner.run(_run(order, probes))
     except ReplayError as error:

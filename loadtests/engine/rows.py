@@ -17,7 +17,7 @@ import pyarrow as pa
 from loadtests.engine.calls import Row
 from loadtests.engine.requests import whole_requests
 from replay.errors import InputError
-from replay.plan.bindings import Bindings, beside, decode, resolved
+from replay.plan.bindings import Bindings, as_known, beside, decode, resolved
 from replay.plan.store import REQUESTS_NAME, Plan
 from replay.safety import may_send
 
@@ -71,6 +71,8 @@ class RowReader:
     speed: float = 1.0
     replaced: frozenset[str] = frozenset()
     """Headers, in lower case, that the run gives every request itself: what stands there needs no live value."""
+    columns: frozenset[str] = frozenset()
+    """What the run's accounts say; where a span takes another column, its recorded value is sent."""
     routes: NameTable = field(default_factory=NameTable)
     methods: NameTable = field(default_factory=NameTable)
     _known: dict[str, tuple[pa.Array, _Numbers]] = field(default_factory=dict)
@@ -136,6 +138,7 @@ class RowReader:
         found = [None if cell is None else decode(cell) for cell in column.to_pylist()]
         if self.replaced:
             found = [each and beside(each, wire, self.replaced) for each, wire in zip(found, wires, strict=True)]
+        found = [each and as_known(each, self.columns) for each in found]
         if self.speed == 1.0:
             return found
         return [each and msgspec.structs.replace(each, until=round(each.until / self.speed)) for each in found]

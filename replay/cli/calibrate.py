@@ -19,12 +19,15 @@ from replay.cli.run_options import (
     Duration,
     Headers,
     Hooks,
+    Identities,
     Insecure,
     Key,
+    LoginPassword,
     MaxInFlight,
     Mode,
     Preflight,
     Processes,
+    ReuseIdentities,
     Scale,
     Speed,
     Targets,
@@ -80,6 +83,9 @@ def register(app: typer.Typer) -> None:
         processes: Processes = 0,
         writes: Writes = [],  # noqa: B006
         header: Headers = [],  # noqa: B006
+        identities: Identities = "",
+        reuse_identities: ReuseIdentities = False,
+        login_password: LoginPassword = "",
         timeout: Timeout = "30s",
         max_in_flight: MaxInFlight = 10_000,
         connections: Connections = "pool",
@@ -90,6 +96,7 @@ def register(app: typer.Typer) -> None:
         hooks: Hooks = "",
         preflight: Preflight = True,
     ) -> int:
+        from replay.cli.run_identities import login_secret
         from replay.cli.run_order import RunOptions, prepare
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s
@@ -112,6 +119,9 @@ def register(app: typer.Typer) -> None:
             processes=processes,
             writes=writes,
             headers=header,
+            identities=identities,
+            reuse_identities=reuse_identities,
+            login_password=login_secret(login_password),
             timeout=timeout,
             max_in_flight=max_in_flight,
             connections=connections,

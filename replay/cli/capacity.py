@@ -14,11 +14,14 @@ from replay.cli.run_options import (
     Certificates,
     Connections,
     Headers,
+    Identities,
     Insecure,
+    LoginPassword,
     MaxInFlight,
     Mode,
     Preflight,
     Processes,
+    ReuseIdentities,
     Targets,
     Timeout,
     Writes,
@@ -78,6 +81,9 @@ def register(app: typer.Typer) -> None:
         processes: Processes = 0,
         writes: Writes = [],  # noqa: B006
         header: Headers = [],  # noqa: B006
+        identities: Identities = "",
+        reuse_identities: ReuseIdentities = False,
+        login_password: LoginPassword = "",
         timeout: Timeout = "30s",
         max_in_flight: MaxInFlight = 10_000,
         connections: Connections = "pool",
@@ -87,6 +93,7 @@ def register(app: typer.Typer) -> None:
         preflight: Preflight = True,
     ) -> int:
         from replay.cli.capacity_search import Course, Limits, Search, ladder
+        from replay.cli.run_identities import login_secret
         from replay.cli.run_order import RunOptions
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s, share
@@ -107,6 +114,9 @@ def register(app: typer.Typer) -> None:
             processes=processes,
             writes=writes,
             headers=header,
+            identities=identities,
+            reuse_identities=reuse_identities,
+            login_password=login_secret(login_password),
             timeout=timeout,
             max_in_flight=max_in_flight,
             connections=connections,

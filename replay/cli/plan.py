@@ -221,6 +221,12 @@ def _print(path: str, manifest: PlanManifest) -> None:
         "unless it was filled with the same key.",
         markup=False,
     )
+    if manifest.logins.people:
+        stdout.print(
+            f"Logins: {manifest.logins.people:,} people on {', '.join(manifest.logins.requests)}; accounts of "
+            f"staging come by replay run --identities FILE (columns {', '.join(manifest.logins.columns)}).",
+            markup=False,
+        )
     for name, pool in manifest.pools.items():
         entities = ", ".join(f"{count:,} {column}" for column, count in pool.entities.items())
         stdout.print(

@@ -56,6 +56,10 @@ def print_rules(rules: Rules) -> None:
         _print_fresh(fresh, f"made anew: {fresh.sort}")
     for fresh in rules.doubtful:
         _print_fresh(fresh, f"may be made anew: {fresh.sort}, not applied")
+    for login in rules.login:
+        fields = ", ".join(f"{place} takes {column}" for place, column in login.fields.items())
+        stdout.print(f"login {cell(', '.join(login.to))}: {cell(fields)}, of the accounts that a run is given")
+        stdout.print(f"  because {login.evidence}", markup=False)
 
 
 def _print_fresh(fresh: Fresh, what: str) -> None:

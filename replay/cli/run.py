@@ -17,13 +17,16 @@ from replay.cli.run_options import (
     FirstByteTimeout,
     Headers,
     Hooks,
+    Identities,
     Insecure,
     Key,
+    LoginPassword,
     Loops,
     MaxInFlight,
     Mode,
     Preflight,
     Processes,
+    ReuseIdentities,
     Scale,
     Speed,
     Targets,
@@ -66,6 +69,9 @@ def register(app: typer.Typer) -> None:
             ),
         ] = False,
         header: Headers = [],  # noqa: B006
+        identities: Identities = "",
+        reuse_identities: ReuseIdentities = False,
+        login_password: LoginPassword = "",
         timeout: Timeout = "30s",
         connect_timeout: ConnectTimeout = "10s",
         first_byte_timeout: FirstByteTimeout = "",
@@ -94,6 +100,7 @@ def register(app: typer.Typer) -> None:
 
             replay run shop.plan --target shop.example=http://10.0.0.7 --writes 'POST /cart' --dry-run
         """
+        from replay.cli.run_identities import login_secret
         from replay.cli.run_order import RunOptions, prepare
         from replay.cli.run_result import perform
 
@@ -114,6 +121,9 @@ def register(app: typer.Typer) -> None:
             writes=writes,
             list_created=list_created,
             headers=header,
+            identities=identities,
+            reuse_identities=reuse_identities,
+            login_password=login_secret(login_password),
             timeout=timeout,
             connect_timeout=connect_timeout,
             first_byte_timeout=first_byte_timeout,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 
@@ -24,16 +24,23 @@ class Examined:
 class Examination:
     """Reads the requests of ``plan`` from now on, in two threads that an interrupted program does not wait for.
 
-    The arguments are those of ``survey``.
+    The arguments are those of ``survey``; ``accept`` raises where a run cannot do with what was counted.
     """
 
     def __init__(
-        self, plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str] = frozenset()
+        self,
+        plan: Plan,
+        hosts: Collection[str],
+        writes: Collection[str],
+        replaced: Set[str] = frozenset(),
+        known: Set[str] = frozenset(),
+        accept: Callable[[Survey], None] = lambda _: None,
     ) -> None:
         self._plan = plan
+        self._accept = accept
         readers = ThreadPool(2)
         self._state = readers.apply_async(verify, (plan,))
-        self._survey = readers.apply_async(survey, (plan, hosts, writes, replaced))
+        self._survey = readers.apply_async(survey, (plan, hosts, writes, replaced, known))
         readers.close()
 
     def result(self) -> Examined:
@@ -41,11 +48,12 @@ class Examination:
 
         Raises:
             InputError: the requests are not those that the plan was made with.
-            ReplayError: none of them may be sent.
+            ReplayError: none of them may be sent, or they are not accepted.
         """
         found = Examined(self._state.get(), self._survey.get())
         if not found.survey.requests:
             raise ReplayError(
                 f"{self._plan.folder}: nothing is left to send. See 'replay run --dry-run' for what is left out."
             )
+        self._accept(found.survey)
         return found

@@ -30,6 +30,19 @@ Headers = Annotated[
     list[str],
     typer.Option("--header", help="NAME=env:VARIABLE, a header whose value the variable holds; repeatable."),
 ]
+Identities = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE", help="Accounts of staging (CSV or JSON Lines, mode 0600), one for each clone that logs in."
+    ),
+]
+ReuseIdentities = Annotated[
+    bool, typer.Option("--reuse-identities", help="Where accounts are too few, have clones share them.")
+]
+LoginPassword = Annotated[
+    str,
+    typer.Option(metavar="SOURCE", help="env:VARIABLE or fd:NUMBER, the one password of staging's accounts."),
+]
 Timeout = Annotated[str, typer.Option(help="Give an answer up after this long.")]
 ConnectTimeout = Annotated[str, typer.Option(help="Give the opening of a connection up after this long.")]
 FirstByteTimeout = Annotated[

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Collection, Set
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from replay.artefacts import named
 from replay.capture.manifest import Origin
 from replay.cli.output import progress
 from replay.cli.run_examination import Examination
+from replay.cli.run_identities import Given, check_columns, check_number, given
 from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey
@@ -21,7 +23,7 @@ from replay.cli.values import duration_s, share
 from replay.errors import InputError, ReplayError
 from replay.plan.store import Plan, PlanManifest, open_plan
 from replay.runs import Target
-from replay.runspec import SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
+from replay.runspec import LOGIN_PASSWORD_VARIABLE, SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
 from replay.tls import TLSFiles, tls_context
 
@@ -59,6 +61,10 @@ class RunOptions:
     writes: list[str] = field(default_factory=list)
     list_created: bool = False
     headers: list[str] = field(default_factory=list)
+    identities: str = ""
+    reuse_identities: bool = False
+    login_password: str = field(default="", repr=False)
+    """The password itself."""
     timeout: str = "30s"
     connect_timeout: str = "10s"
     first_byte_timeout: str = ""
@@ -91,6 +97,8 @@ class Order:
     via_proxy: bool
     preflight: bool
     locust: list[str]
+    secrets: dict[str, str] = field(repr=False)
+    """Variables of the engines' environment that no file holds."""
 
     def load(self, survey: Survey) -> str:
         """In words, what is sent in which time."""
@@ -128,7 +136,8 @@ def prepare(options: RunOptions) -> Order:
     interlock = _interlock(manifest.origins)
     routing = assign([parse_target(text) for text in options.targets], manifest.hosts)
     targets = [interlock.admit(target) for target in routing.targets]
-    return _order(options, plan, interlock, targets)
+    identities = given(options.identities, options.login_password, options.reuse_identities, manifest.logins)
+    return _order(options, plan, interlock, targets, identities)
 
 
 def _is_ours(argument: str) -> bool:
@@ -152,7 +161,7 @@ def _interlock(origins: list[Origin]) -> Interlock:
     return Interlock(origins, safety.allow, deny=safety.deny).completed()
 
 
-def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target]) -> Order:
+def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target], identities: Given) -> Order:
     manifest = plan.manifest
     at_once = manifest.lanes / manifest.captured_share
     stages = parse_profile(options.profile) if options.profile else []
@@ -164,7 +173,9 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
             f"--scale: {most:,.0f} Locust users would be needed, {MAX_USERS:,} are the most. "
             f"The capture holds {manifest.captured_share:.2%} of the sessions; capture a larger share."
         )
-    _check_rows(manifest, math.ceil(most / manifest.lanes))
+    clones = math.ceil(most / manifest.lanes)
+    _check_rows(manifest, clones)
+    check_number(identities, manifest.logins, clones)
     stop_at_ns = _nanoseconds(options.duration) if options.duration else 0
     if stages and not stop_at_ns:
         stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)
@@ -216,6 +227,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         breaker=_breaker(options.breaker),
         profile=stages,
         hooks=_hooks(options.hooks) if options.hooks else None,
+        identities=identities.file,
         production=_production(options) if options.baseline else {},
     )
     name = options.output or f"{plan.folder.name.removesuffix('.plan')}-{spec.run_id}"
@@ -225,7 +237,14 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     return Order(
         plan=plan,
         spec=spec,
-        examination=Examination(plan, hosts, options.writes, {name.lower() for name in spec.headers}),
+        examination=Examination(
+            plan,
+            hosts,
+            options.writes,
+            {name.lower() for name in spec.headers},
+            identities.columns,
+            partial(check_columns, identities, manifest.logins),
+        ),
         folder=folder,
         schedule_ns=schedule_ns,
         warmup_ns=warmup_ns,
@@ -234,6 +253,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         via_proxy=options.via_proxy,
         preflight=options.preflight,
         locust=options.locust,
+        secrets={LOGIN_PASSWORD_VARIABLE: options.login_password} if options.login_password else {},
     )
 
 

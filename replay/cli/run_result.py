@@ -71,7 +71,9 @@ def perform(order: Order) -> Done:
 
 def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, Watch]:
     """What became of the preflight, and of the run. Locust's processes load while the plan is still examined."""
-    environment = os.environ | {SPEC_VARIABLE: str((part / SPEC_NAME).resolve()), "PYTHONPATH": _path()}
+    environment = (
+        os.environ | {SPEC_VARIABLE: str((part / SPEC_NAME).resolve()), "PYTHONPATH": _path()} | order.secrets
+    )
     locust = start_locust(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
     try:
         examined = order.examination.result()

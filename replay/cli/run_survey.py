@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from replay.plan.bindings import beside, decode, needed, resolved
+from replay.plan.bindings import beside, columns_of, decode, needed, resolved
 from replay.plan.store import Plan
 from replay.safety import SAFE_METHODS, may_send
 
@@ -43,6 +43,8 @@ class Survey:
     probes: list[int] = field(default_factory=list)
     """The rows that the preflight sends: three a route that are safe, had an answer, need none of an earlier one, and
     ask for different things."""
+    takes: dict[str, str] = field(default_factory=dict)
+    """Column of the accounts' file that requests which are sent take → the route of the first."""
 
     @property
     def requests(self) -> int:
@@ -59,19 +61,28 @@ class Part:
     """Host, method and route of each group of rows."""
     group_of: _Numbers
     needs: _Numbers
-    """Which rows need an earlier answer."""
+    """Which rows need a live value."""
     reasons: _Numbers
     """Why a row is not sent: positions in ``REASONS``."""
+    takes: dict[str, str]
+    """Column of the accounts' file that rows which are sent take → the route of the first."""
 
 
-def survey(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str] = frozenset()) -> Survey:
+def survey(
+    plan: Plan,
+    hosts: Collection[str],
+    writes: Collection[str],
+    replaced: Set[str] = frozenset(),
+    known: Set[str] = frozenset(),
+) -> Survey:
     """Count ``plan`` for a run that sends only to ``hosts``, and only safe methods and ``writes``.
 
-    The run gives every request the headers ``replaced`` (lower case) itself.
+    The run gives every request the headers ``replaced`` (lower case) itself; its accounts have the columns ``known``.
     """
     found = Survey()
     probed: dict[str, int] = {}
-    for part in parts(plan, hosts, writes, replaced):
+    for part in parts(plan, hosts, writes, replaced, known):
+        found.takes = part.takes | found.takes
         status = _values(part.columns["expected_status"], np.int32)
         request = _values(part.columns["request"], np.int64)
         by_reason = np.bincount(part.group_of * len(REASONS) + part.reasons, minlength=len(part.named) * len(REASONS))
@@ -93,7 +104,13 @@ def survey(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced
     return found
 
 
-def parts(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced: Set[str]) -> Iterator[Part]:
+def parts(
+    plan: Plan,
+    hosts: Collection[str],
+    writes: Collection[str],
+    replaced: Set[str],
+    known: Set[str] = frozenset(),
+) -> Iterator[Part]:
     """The batches of ``plan`` as ``survey`` looks at them."""
     unsent: dict[int, int] = {}
     for batch in plan.batches():
@@ -110,8 +127,9 @@ def parts(plan: Plan, hosts: Collection[str], writes: Collection[str], replaced:
             for host, method, route in named
         ]
         reasons = np.array(by_group, np.int64)[group_of]
-        needs = _living(columns, replaced, reasons, unsent)
-        yield Part(columns, named, group_of, needs, reasons)
+        takes: dict[str, str] = {}
+        needs = _living(columns, replaced, reasons, unsent, known, takes)
+        yield Part(columns, named, group_of, needs, reasons, takes)
 
 
 def _grouped(codes: _Numbers) -> tuple[_Numbers, _Numbers]:
@@ -139,11 +157,17 @@ def _unlike(wires: pa.Array, rows: np.ndarray[Any, Any], wanted: int) -> list[in
 
 
 def _living(
-    columns: Mapping[str, pa.Array], replaced: Set[str], reasons: _Numbers, unsent: dict[int, int]
+    columns: Mapping[str, pa.Array],
+    replaced: Set[str],
+    reasons: _Numbers,
+    unsent: dict[int, int],
+    known: Set[str],
+    takes: dict[str, str],
 ) -> _Numbers:
-    """Which rows need an earlier answer; ``reasons`` gets those of rows that need that of an unsent request.
+    """Which rows need a live value; ``reasons`` gets those of rows that need that of an unsent request.
 
-    ``unsent`` are the living requests before these that are not sent, and why; those of these are added.
+    ``unsent`` are the living requests before these that are not sent, and why; those of these are added. ``takes``
+    gets the columns of accounts that rows which are sent take, whether or not they are ``known``.
     """
     column, request = columns["bindings"], _values(columns["request"], np.int64)
     needs = np.zeros(len(column), bool)
@@ -155,12 +179,15 @@ def _living(
             if replaced:
                 bindings = beside(bindings, columns["wire"][row].as_py(), replaced)
             requests = needed(bindings)
-            needs[row] = bool(requests)
+            wanted: frozenset[str] = frozenset().union(*map(columns_of, bindings.fill))
+            needs[row] = bool(requests) or not wanted.isdisjoint(known)
             if reasons[row] == _SENT and resolved(bindings, unsent) is None:
                 cause = next(unsent[each] for each in requests if each in unsent)
                 reasons[row] = {_NO_TARGET: _NEEDS_HOST, _NO_WRITE: _NEEDS_WRITE}.get(cause, cause)
             if reasons[row] != _SENT:
                 unsent[int(request[row])] = int(reasons[row])
+            elif wanted:
+                takes |= dict.fromkeys(sorted(wanted - takes.keys()), columns["route"][row].as_py())
     return needs
 
 

@@ -8,14 +8,15 @@ values of one session, so a value that three requests carry is taken once. Who f
 * ``pool``: a row of a table of staging's data, one for each clone (``values``); ``name`` is ``POOL.COLUMN``;
 * ``fresh``: made anew for each session and clone, the same wherever its ``key`` stands; ``name`` is its sort, and
   ``same`` one that is made elsewhere: where that request was not sent, what stands in ``wire`` is;
-* ``identity``: a column (``name``) of the account that the session and clone was given.
+* ``identity``: a column (``name``) of the account that the recorded person (``key``) has in this clone; ``a:b`` are
+  two columns joined by a colon.
 """
 
 from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Container, Set
+from collections.abc import Callable, Collection, Container, Set
 from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
@@ -183,6 +184,20 @@ def beside(bindings: Bindings, wire: bytes, headers: Set[str]) -> Bindings:
     fill = [each for each in bindings.fill if not is_replaced(each.at)]
     cookies = None if "cookie" in headers else bindings.cookies
     return msgspec.structs.replace(bindings, fill=fill, cookies=cookies)
+
+
+def as_known(bindings: Bindings, columns: Collection[str]) -> Bindings | None:
+    """The bindings of a run whose accounts have ``columns`` alone: what else somebody said stays as recorded."""
+    fill = [each for each in bindings.fill if each.source != IDENTITY or columns_of(each).issubset(columns)]
+    if len(fill) == len(bindings.fill):
+        return bindings
+    is_living = fill or bindings.take or bindings.cookies is not None or bindings.sets_cookies
+    return msgspec.structs.replace(bindings, fill=fill) if is_living else None
+
+
+def columns_of(fill: Fill) -> frozenset[str]:
+    """The columns of an account that a span takes; none where it takes none."""
+    return frozenset(fill.name.split(":") if fill.source == IDENTITY else ())
 
 
 def later(bindings: Bindings, requests: int, by: int) -> Bindings:

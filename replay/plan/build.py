@@ -30,6 +30,7 @@ from replay.plan.forecast import Forecast
 from replay.plan.lanes import balance, shares
 from replay.plan.links.bind import NEEDS_VALUE, Binder
 from replay.plan.links.rules import Rules, lookup
+from replay.plan.links.who import People
 from replay.plan.living import LivingRows, OrderedRows
 from replay.plan.order import causal_order
 from replay.plan.store import DEFAULT_LANES, PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
@@ -120,6 +121,7 @@ class _Tally:
     """What was seen, and what became of it."""
 
     unrepeatable: Unrepeatable
+    people: People
     seen: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
@@ -137,7 +139,7 @@ def build(sources: Sequence[Source], settings: Settings, folder: Path, name: str
     _check_templates(sources)
     taken, living = _Taken(folder / _WIRES_NAME), LivingRows(folder / _LIVING_NAME)
     try:
-        tally = _Tally(Unrepeatable(settings.rules))
+        tally = _Tally(Unrepeatable(settings.rules), People(lookup(settings.rules).logins))
         for index, source in enumerate(sources):
             _take(source, index, settings, taken, living, tally)
         if not taken.session:
@@ -150,7 +152,7 @@ def build(sources: Sequence[Source], settings: Settings, folder: Path, name: str
 
 
 def _take(source: Source, index: int, settings: Settings, taken: _Taken, living: LivingRows, tally: _Tally) -> None:
-    binder = Binder(lookup(settings.rules), settings.rewrite.times)
+    binder = Binder(lookup(settings.rules), settings.rewrite.times, tally.people)
     for exchange in source.exchanges:
         tally.seen += 1
         session = binder.session(exchange)
@@ -265,6 +267,7 @@ def _write(
             forecast=tally.forecast.routes(),
             unrepeatable=tally.unrepeatable.by_route(),
             living=ordered.count,
+            logins=tally.people.used(),
             shift_days=settings.rewrite.times.days,
         )
         return writer.close(manifest)

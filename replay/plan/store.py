@@ -77,6 +77,17 @@ class PoolUse(msgspec.Struct, frozen=True):
     """Times that an entity was met under another parent than before."""
 
 
+class LoginUse(msgspec.Struct, frozen=True):
+    """Who logs in, in a plan."""
+
+    people: int = 0
+    """Recorded people, each of whom takes an account of its own for each clone of their sessions."""
+    requests: dict[str, int] = {}
+    """Logins per route."""
+    columns: list[str] = []
+    """What their fields take of an account."""
+
+
 class PlanManifest(msgspec.Struct, frozen=True):
     """What a plan says of itself."""
 
@@ -121,6 +132,7 @@ class PlanManifest(msgspec.Struct, frozen=True):
     """Clones of a session that the unique pools have rows for; 0: there are no unique pools, so any number."""
     living: int = 0
     """Requests that need a value of an earlier answer, or whose answer gives one."""
+    logins: LoginUse = LoginUse()
     shift_days: int = 0
     """Days that times near the sanitiser's fixed day were moved by; 0: they are as they were stored."""
 

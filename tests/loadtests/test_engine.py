@@ -421,7 +421,7 @@ def test_an_engine_refuses_a_worker_too_many(tmp_path: Path) -> None:
     plan = write_plan(tmp_path / "plan", [planned(0)])
 
     with pytest.raises(RefusedError, match="no place"):
-        admitted(run_spec(plan, tmp_path / "run", "http://127.0.0.1:1"), worker=1)
+        admitted(run_spec(plan, tmp_path / "run", "http://127.0.0.1:1"), worker=1, environment={})
 
 
 def test_an_engine_needs_the_plan_that_the_run_was_started_with(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_an_engine_may_not_be_pointed_at_production(tmp_path: Path, case: str) -
     url, address = CASES[case]
 
     with pytest.raises(RefusedError) as caught:
-        admitted(spec_of(tmp_path / "run", plan, url, address, 9001), worker=0)
+        admitted(spec_of(tmp_path / "run", plan, url, address, 9001), worker=0, environment={})
 
     assert "\n" not in str(caught.value)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from replay.exchange import Exchange
-from replay.plan.bindings import FRESH, SAME, Cookies, Fill, Take
+from replay.plan.bindings import FRESH, IDENTITY, SAME, Cookies, Fill, Take
 from replay.plan.filters import SAFE_METHODS
 from replay.plan.links.answered import Answer, issued
+from replay.plan.links.logins import may_hold_password
 from replay.plan.links.places import general, is_listed
 from replay.plan.links.rules import Lookup, Place
 from replay.plan.links.sent import Leaf, cookies_at, sent
 from replay.plan.links.stitching import Stitcher
 from replay.plan.links.values import is_candidate, key_of
+from replay.plan.links.who import People, Said, Who
 from replay.plan.spans import spans
 from replay.plan.times import Shift
 from replay.plan.wire import Rewrite, serialise
@@ -92,6 +95,7 @@ class _Session:
     own: dict[str, int] = field(default_factory=dict)
     """Key of each value that the client made up and that is made anew."""
     keys: int = 0
+    who: Who = field(default_factory=Who)
 
     def next_key(self) -> int:
         """A key that no value of the session has."""
@@ -127,8 +131,9 @@ class Binder:
     Memory is bounded: the 100,000 sessions last seen, 20,000 values in each.
     """
 
-    def __init__(self, rules: Lookup, times: Shift) -> None:
+    def __init__(self, rules: Lookup, times: Shift, people: People) -> None:
         self._rules = rules
+        self._people = people
         self._times = times
         self._stitcher = Stitcher()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
@@ -143,40 +148,38 @@ class Binder:
     def bind(self, exchange: Exchange, session_name: str, wire: bytes) -> Bound:
         """What lives in the request, whose prepared bytes are ``wire``."""
         is_consumer = exchange.route in self._rules.consuming
-        session = self._session(session_name) if is_consumer else self._sessions.get(session_name)
+        may_choose = bool(self._rules.logins) and may_hold_password(exchange)
+        session = self._session(session_name) if is_consumer or may_choose else self._sessions.get(session_name)
         if session is None:
             return Bound(wire)
         cookies, missing = None, False
         if session.cookies:
             wire, cookies, missing = self._without_cookies(exchange, session, wire)
-        if not is_consumer:
-            return Bound(wire, cookies=cookies, missing=missing)
+        leaves = list(sent(wire)) if is_consumer or may_choose or session.who.said else []
+        login = self._people.login(exchange.route, leaves, session.who, session.own) if is_consumer else {}
+        if may_choose and not login:
+            session.who.choose(leaves)
         fill: list[Fill] = []
         takes: list[tuple[int, Take]] = []
         places: set[str] = set()
         filled = 0
-        for leaf in sent(wire):
+        for leaf in leaves:
             if leaf.at < filled or not leaf.is_writable:
                 continue
-            sort = self._rules.fresh.get((exchange.route, general(leaf.place)))
-            own = session.key_of_own(leaf.value, sort) if sort is not None and "|" not in leaf.place else None
-            if sort is not None and own is not None:
-                fill.append(Fill(leaf.at, leaf.size, own, source=FRESH, name=sort, layers=list(leaf.layers)))
-                places.add(leaf.span)
-                filled = leaf.at + leaf.size
-                continue
-            found = None if leaf.is_trace else self._value(session, exchange, leaf)
-            if found is None:
-                continue
-            if found.row == _NOT_TAKEN:
+            each = self._own(session, exchange.route, leaf, login)
+            found = self._value(session, exchange, leaf) if each is None and not leaf.is_trace else None
+            if found is not None and found.row == _NOT_TAKEN:
                 missing = True
-                continue
-            if found.key < 0:
-                found.key = session.next_key()
-                takes.append((found.row, Take(found.key, found.place)))
-            fill.append(Fill(leaf.at, leaf.size, found.key, of=[found.row], layers=list(leaf.layers)))
-            places.add(leaf.span)
-            filled = leaf.at + leaf.size
+            elif found is not None:
+                if found.key < 0:
+                    found.key = session.next_key()
+                    takes.append((found.row, Take(found.key, found.place)))
+                each = Fill(leaf.at, leaf.size, found.key, of=[found.row], layers=list(leaf.layers))
+            if each is not None:
+                fill.append(each)
+                filled = leaf.at + leaf.size
+                if each.source != IDENTITY:  # a run may have no accounts
+                    places.add(leaf.span)
         return Bound(wire, fill, cookies, takes, frozenset(places), missing)
 
     def answered(self, exchange: Exchange, session_name: str, row: int) -> bool:
@@ -221,6 +224,17 @@ class Binder:
             # A value that is issued again is the same value; taken from the plan's request where one is.
             if known is None or (known.row == _NOT_TAKEN and known.key < 0):
                 session.values[producer, key_of(each)] = found
+
+    def _own(self, session: _Session, route: str, leaf: Leaf, login: Mapping[str, Said]) -> Fill | None:
+        """A value that no answer gave: made anew for each clone, or of the account that the clone was given."""
+        sort = self._rules.fresh.get((route, general(leaf.place)))
+        key = session.key_of_own(leaf.value, sort) if sort is not None and "|" not in leaf.place else None
+        if sort is not None and key is not None:
+            return Fill(leaf.at, leaf.size, key, FRESH, sort, layers=list(leaf.layers))
+        said = login.get(leaf.place) or session.who.elsewhere(leaf.value)
+        if said is None:
+            return None
+        return Fill(leaf.at, leaf.size, said.person, IDENTITY, said.column, layers=list(leaf.layers))
 
     def _value(self, session: _Session, exchange: Exchange, leaf: Leaf) -> _Value | None:
         producers = self._rules.consumers.get((exchange.route, general(leaf.place)))

@@ -15,6 +15,7 @@ from replay.exchange import Exchange
 from replay.plan.links.answered import Answer, issued
 from replay.plan.links.chosen import Choices, is_unique_name
 from replay.plan.links.fresh import fresh_rules
+from replay.plan.links.logins import LoginFinder
 from replay.plan.links.places import general, is_listed
 from replay.plan.links.rules import Cookie, Link, Place, Rules
 from replay.plan.links.scoring import Evidence, Judged, judge
@@ -72,6 +73,7 @@ class Detector:
     def __init__(self, zero_s: float = REFERENCE.timestamp()) -> None:
         self._choices = Choices(zero_s)
         self._stitcher = Stitcher()
+        self._logins = LoginFinder()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._consumers: defaultdict[Place, _Consumer] = defaultdict(_Consumer)
         self._spread: dict[int, list[int]] = {}
@@ -86,7 +88,9 @@ class Detector:
     def observe(self, exchange: Exchange) -> None:
         """Take the next exchange."""
         self.exchanges += 1
-        session = self._session(self._stitcher.session(exchange))
+        name = self._stitcher.session(exchange)
+        session = self._session(name)
+        self._logins.observe(exchange, name)
         self._request(session, exchange)
         if exchange.response is not None:
             self._answer(session, exchange)
@@ -116,6 +120,7 @@ class Detector:
             cookie=sorted(cookies, key=lambda cookie: cookie.name),
             fresh=fresh,
             doubtful=doubtful,
+            login=self._logins.logins(),
         )
 
     def _request(self, session: _Session, exchange: Exchange) -> None:

@@ -15,7 +15,6 @@ from replay.plan.links.places import is_answer_place, is_request_place
 from replay.plan.links.rules import RULES_FORMAT, Fresh, Rules
 
 SORTS = ("uuid", "random", "time", "unique", "same")
-TABLES = ("link", "cookie", "fresh")
 _HEAD = """\
 # Values that one answer issues and later requests carry, as a capture showed them. Edit at will: a rule that is taken
 # out leaves the recorded value where it stands, and confidence and evidence are for you alone.
@@ -23,6 +22,14 @@ _HEAD = """\
 """
 _DOUBTFUL = """
 # What follows the client may have made up, or it names what exists. Take out the marks where it must be made anew."""
+_MEMBERS = {
+    "link": ("from", "at", "to", "into"),
+    "cookie": ("name",),
+    "fresh": ("to", "into", "sort"),
+    "login": ("to", "fields"),
+}
+"""What the tables of each kind must have."""
+_COLUMNS = re.compile(r"[^:\n]+(?::[^:\n]+)*")
 _TABLE = re.compile(r"\s*\[\[(\w+)\]\]\s*(?:#.*)?$")
 _MEMBER = re.compile(r"\s*\"?(\w+)\"?\s*=")
 
@@ -53,6 +60,10 @@ def to_toml(rules: Rules) -> str:
         lines += [f"evidence = {_text(cookie.evidence)}"]
     for fresh in rules.fresh:
         lines += ["", *_fresh_lines(fresh)]
+    for login in rules.login:
+        fields = ", ".join(f"{_text(place)} = {_text(column)}" for place, column in login.fields.items())
+        lines += ["\n[[login]]", f"to = {_texts(login.to)}", f"fields = {{ {fields} }}"]
+        lines += [f"evidence = {_text(login.evidence)}"]
     if rules.doubtful:
         lines.append(_DOUBTFUL)
     for fresh in rules.doubtful:
@@ -89,16 +100,18 @@ def read_rules(path: Path) -> Rules:
         raise InputError(f'{path}: its format is not "{RULES_FORMAT}". Write the file again with this version.')
     lines = _lines(path, text)
     for name in document:
-        if name != "format" and name not in TABLES:
+        if name != "format" and name not in _MEMBERS:
             line = lines.at.get((name, 0, ""), lines.at.get(("", 0, name), 1))
-            tables = ", ".join(f"[[{table}]]" for table in TABLES)
+            tables = ", ".join(f"[[{table}]]" for table in _MEMBERS)
             raise ReplayError(f"{path}, line {line}: '{name}' is unknown. Known are {tables}.")
-    for table in TABLES:
+    for table in _MEMBERS:
         for number, entry in enumerate(document.get(table, [])):
             _check_shape(lines, table, number, entry)
             if table == "link":
                 _check_place(lines, table, number, "at", entry["at"], is_answer=True)
-            if table != "cookie":
+            if table == "login":
+                _check_fields(lines, number, entry["fields"])
+            if table in {"link", "fresh"}:
                 _check_place(lines, table, number, "into", entry["into"], is_answer=False)
             if table == "fresh" and entry["sort"] not in SORTS:
                 what = f"sort '{entry['sort']}' is unknown. Use one of {', '.join(SORTS)}."
@@ -124,11 +137,13 @@ def check_against(path: Path, rules: Rules, routes: Collection[str]) -> None:
             if route not in routes:
                 what = f"the capture has no route '{route}'. {_nearest(route, routes)}"
                 raise lines.error("link", number, "to", what)
-    for number, fresh in enumerate(rules.fresh):
-        for route in fresh.to:
+    named = [("fresh", n, fresh.to) for n, fresh in enumerate(rules.fresh)]
+    named += [("login", n, login.to) for n, login in enumerate(rules.login)]
+    for table, number, to in named:
+        for route in to:
             if route not in routes:
                 what = f"the capture has no route '{route}'. {_nearest(route, routes)}"
-                raise lines.error("fresh", number, "to", what)
+                raise lines.error(table, number, "to", what)
     first = _first_on_a_cycle(rules)
     if first is not None:
         link = rules.link[first]
@@ -163,7 +178,7 @@ def _first_on_a_cycle(rules: Rules) -> int | None:
 
 
 def _check_shape(lines: _Lines, table: str, number: int, entry: object) -> None:
-    needed = {"link": ("from", "at", "to", "into"), "cookie": ("name",), "fresh": ("to", "into", "sort")}[table]
+    needed = _MEMBERS[table]
     known = {*needed, "confidence", "evidence", "from"}
     if not isinstance(entry, dict):
         raise lines.error(table, number, "", f"[[{table}]] is no table. Write its members below it.")
@@ -187,6 +202,17 @@ def _check_place(lines: _Lines, table: str, number: int, member: str, place: obj
     hint = "json/id, header/location|url/path/2 or html/input/csrf" if is_answer else "path/2, query/id or json/id"
     what = f"'{place}' is no place of {'an answer' if is_answer else 'a request'}. A place reads like {hint}."
     raise lines.error(table, number, member, what)
+
+
+def _check_fields(lines: _Lines, number: int, fields: object) -> None:
+    if not isinstance(fields, dict) or not fields:
+        what = '\'fields\' says which place takes which column, as { "form/user" = "user" }.'
+        raise lines.error("login", number, "fields", what)
+    for place, column in fields.items():
+        _check_place(lines, "login", number, "fields", place, is_answer=False)
+        if not isinstance(column, str) or not _COLUMNS.fullmatch(column):
+            what = f"{place}: takes the name of a column, or those of two joined by a colon."
+            raise lines.error("login", number, "fields", what)
 
 
 def _lines(path: Path, text: str) -> _Lines:

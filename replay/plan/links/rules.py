@@ -48,6 +48,15 @@ class Fresh(msgspec.Struct, frozen=True, omit_defaults=True, rename={"written": 
     evidence: str = ""
 
 
+class Login(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Requests that say who somebody is: with ``replay run --identities`` they name the account given to them."""
+
+    to: list[str]
+    fields: dict[str, str]
+    """Place → column of the accounts' file; ``a:b`` are two columns joined by a colon, as HTTP Basic has them."""
+    evidence: str = ""
+
+
 class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that a plan lets live."""
 
@@ -55,6 +64,7 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     link: list[Link] = []
     cookie: list[Cookie] = []
     fresh: list[Fresh] = []
+    login: list[Login] = []
     doubtful: list[Fresh] = []
     """What may be made anew, less surely: a file holds it as comments, and nothing applies it."""
 
@@ -75,6 +85,8 @@ class Lookup:
     cookies: dict[str, frozenset[str]] = field(default_factory=dict)
     """Cookie → routes that set it; none: any."""
     fresh: dict[Place, str] = field(default_factory=dict)
+    logins: dict[Place, str] = field(default_factory=dict)
+    """Route and place of a request → column of the accounts' file."""
 
 
 def lookup(rules: Rules) -> Lookup:
@@ -86,10 +98,14 @@ def lookup(rules: Rules) -> Lookup:
         for route in link.to:
             consumers[route, link.written].add((link.from_, link.read))
     fresh = {(route, each.written): each.sort for each in rules.fresh for route in each.to}
+    logins = {
+        (route, place): column for each in rules.login for route in each.to for place, column in each.fields.items()
+    }
     return Lookup(
         {route: frozenset(places) for route, places in producers.items()},
         {place: frozenset(found) for place, found in consumers.items()},
-        frozenset(route for route, _ in [*consumers, *fresh]),
+        frozenset(route for route, _ in [*consumers, *fresh, *logins]),
         {each.name: frozenset(each.from_) for each in rules.cookie},
         fresh,
+        logins,
     )

@@ -14,6 +14,7 @@ from replay.plan.bindings import FRESH, SAME
 from replay.plan.links.bind import Binder
 from replay.plan.links.detect import detect
 from replay.plan.links.rules import Fresh, Rules, lookup
+from replay.plan.links.who import People
 from replay.plan.times import NO_SHIFT
 from replay.plan.wire import Rewrite, serialise
 from replay.sanitize.dates import REFERENCE
@@ -140,7 +141,7 @@ def test_the_time_of_sending_is_made_anew_and_other_times_are_not() -> None:
 
 def test_a_value_is_made_once_and_follows_its_session() -> None:
     rules = Rules(fresh=[Fresh(["POST /signup"], "json/email", "unique"), Fresh(["GET /me"], "query/of", "same")])
-    binder = Binder(lookup(rules), NO_SHIFT)
+    binder = Binder(lookup(rules), NO_SHIFT, People({}))
     body = '{"email": "ann@x.example"}'
     sign_up = exchange("/signup", method="POST", headers=JSON, body=body)
     other, own = (exchange(f"/me?of={name}@x.example", at_ms=50) for name in ("bert", "ann"))

@@ -10,7 +10,7 @@ import pytest
 from replay.errors import InputError, ReplayError
 from replay.plan.links.detect import detect
 from replay.plan.links.rulefile import check_against, read_rules, to_toml
-from replay.plan.links.rules import Cookie, Fresh, Link, Rules
+from replay.plan.links.rules import Cookie, Fresh, Link, Login, Rules
 from replay.sanitize.policy import load_policy
 from tests.services.recorded import SERVICES, recorded, sanitised
 
@@ -21,8 +21,12 @@ RULES = Rules(
     ],
     cookie=[Cookie("sid", ["GET /login"], "sent 3 times")],
     fresh=[Fresh(["POST /orders"], "header/idempotency-key", "uuid", 0.9, "named as a key")],
+    login=[
+        Login(["POST /login"], {"form/user[email]": "e-mail", "header/authorization|base64": "user:pass"}, "12 of")
+    ],
 )
 HEAD = 'format = "rules/1"\n\n[[link]]\n'
+LOGIN = 'format = "rules/1"\n\n[[login]]\nto = ["POST /login"]\n'
 LINK = 'from = "POST /a"\nat = "json/id"\nto = ["GET /a/{int}"]\ninto = "path/2"\n'
 
 
@@ -67,6 +71,10 @@ def test_every_rule_that_is_found_can_be_read_back_and_fulfilled(tmp_path: Path,
         (HEAD + LINK.replace('["GET /a/{int}"]', '"GET /a"'), r"line 6: 'to' is a list"),
         (HEAD + "from = \n", r"is no TOML"),
         (HEAD.replace("link", "lnk"), r"line 3: 'lnk' is unknown\. Known are \[\[link\]\]"),
+        (LOGIN + 'fields = "user"\n', r"line 5: 'fields' says which place takes which column"),
+        (LOGIN + 'fields = { "set-cookie/a" = "user" }\n', r"line 5: 'set-cookie/a' is no place of a request"),
+        (LOGIN + 'fields = { "form/user" = 7 }\n', r"line 5: form/user: takes the name of a column"),
+        (LOGIN, r"line 3: \[\[login\]\] has no 'fields'"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
