@@ -17,7 +17,7 @@ from analysis.gate_file import Gate
 from analysis.limits import budget_claim, slo_claim
 from analysis.reference import miss_difference
 from analysis.rows import change
-from analysis.tally import UNRESOLVED
+from analysis.tally import MISSES, UNRESOLVED, share_of
 from analysis.uncertainty import t_critical
 from analysis.verdict import Claim, State
 from analysis.words import between, milliseconds, percent, points, quantile, signed, times
@@ -218,6 +218,7 @@ def _errors(route: str, row: ErrorRow, worst: str, gate: Gate) -> Candidacy:
 def _misses(route: RouteComparison, gate: Gate) -> Candidacy:
     """Answers of another status class than recorded, beyond those that the reference gave too."""
     difference = miss_difference(route.baseline, route.candidate)
+    missed = share_of(route.candidate, MISSES)
     before, after = route.baseline.miss_share, route.candidate.miss_share
     lower, upper = difference.lower_at(gate.alpha), difference.upper_at(gate.alpha)
     claim = Claim(
@@ -236,6 +237,8 @@ def _misses(route: RouteComparison, gate: Gate) -> Candidacy:
         upper=upper,
         margin=gate.max_miss,
         n=round(route.candidate.n),
+        n_eff=round(route.candidate.n / missed.design_effect),
+        design_effect=missed.design_effect,
         p_worse=difference.p_above(gate.max_miss),
     )
     return Candidacy(claim, difference, gate.max_miss, is_required=True)
@@ -253,9 +256,12 @@ def advice(claim: Claim, *, held: bool = False) -> str:
         return ""
     if held:
         return "make a longer run, or repeat it at a steadier hour"
-    if claim.change is not None and claim.margin is not None and claim.change > 2 * claim.margin:
+    change, lower, margin = claim.change or 0.0, claim.lower or 0.0, claim.margin or 0.0
+    if change > 5 * margin or (change > 2 * margin and lower <= margin):
         return "it looks worse than allowed, but in spells too few to be sure: look at it, or make a longer run"
-    if claim.change is not None and claim.margin is not None and claim.change > claim.margin / 2:
+    if lower > margin:
+        return "by itself it is worse than allowed, but of so many claims one may look so by chance: repeat the run"
+    if change > margin / 2:
         return "it lies near its margin: look at it, or repeat the run"
     if claim.runs_longer is None:
         return "run-to-run noise alone is too large for the margin: repeat the run, or measure the noise by A/A runs"

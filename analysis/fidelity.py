@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from analysis.columns import flags, indices, numbers
 from analysis.histogram import Floats
 from analysis.tally import Tally, Window
 
@@ -135,18 +136,15 @@ class _Part:
 
 def _parts(batches: Iterable[pa.RecordBatch], window: Window) -> Iterator[_Part]:
     for batch in batches:
-        numbers = {
-            name: batch.column(name).fill_null(0).to_numpy(zero_copy_only=False)
-            for name in ("session", "clone", "due", "sent", "end")
-        }
-        sent = numbers["sent"]
+        values = {name: numbers(batch, name) for name in ("session", "clone", "due", "sent", "end")}
+        sent = values["sent"]
         inside = (sent >= max(window.start_ns, 1)) & (sent < window.end_ns)
         method = batch.column("method")
         writes = np.array([(name or "") not in READS for name in method.dictionary.to_pylist()] or [False])
-        is_write = writes[method.indices.fill_null(0).to_numpy(zero_copy_only=False)]
-        is_new = ~batch.column("reused").fill_null(True).to_numpy(zero_copy_only=False)
-        order = np.flatnonzero(inside)[np.argsort(numbers["due"][inside], kind="stable")]
-        yield _Part(is_write[order], is_new[order], **{name: values[order] for name, values in numbers.items()})
+        is_write = writes[indices(method)]
+        is_new = ~flags(batch, "reused", missing=True)
+        order = np.flatnonzero(inside)[np.argsort(values["due"][inside], kind="stable")]
+        yield _Part(is_write[order], is_new[order], **{name: column[order] for name, column in values.items()})
 
 
 def _counts(places: np.ndarray, size: int) -> Floats:

@@ -2,8 +2,8 @@
 
 READY is an intersection-union claim: every gated change is proved to stay below its margin, each at alpha, and no
 correction is needed (Berger 1982). NOT READY is a union: some change is proved to exceed its margin after Holm's
-correction, a limit is provably broken, or the build broke down. INVALID, which only the generator can earn, beats
-all. What is neither proved nor disproved is INCONCLUSIVE, never a silent pass.
+correction among its like, a limit is provably broken, or the build broke down. INVALID, which only the generator can
+earn, beats all. What is neither proved nor disproved is INCONCLUSIVE, never a silent pass.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from analysis.validity import BLINDING, check_other, check_run
 from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch, Word
 from analysis.words import listed, milliseconds, percent, points, quantile, signed
 
+LATENCIES = {"latency", "slo"}
+FAILURES = 0.2
+"""Which part of alpha goes to the claims about failures; those of a failing build have p-values far below it."""
 BREAKDOWN_SHARE = 0.5
 """A build that refuses more connections than this broke down, whatever else is known."""
 
@@ -105,14 +108,24 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
 
 
 def settle(pending: Sequence[Candidacy], alpha: float) -> list[Candidacy]:
-    """The same claims with their states: passed each at ``alpha``, failed by Holm over all that can be tested."""
+    """The same claims with their states: passed each at ``alpha``, failed by Holm among their like.
+
+    Latencies take ``1 − FAILURES`` of ``alpha`` and shares of failures the rest, so that the many claims that nothing
+    fails cost the few that something became slower no power; together they err no more often than ``alpha``.
+    """
     tested = [item for item in pending if item.difference is not None]
-    rejected = iter(holm([item.claim.p_worse for item in tested], alpha))
+    slow = [item for item in tested if item.claim.kind in LATENCIES]
+    failing = [item for item in tested if item.claim.kind not in LATENCIES]
+    part = FAILURES if slow and failing else 1.0 if failing else 0.0
+    rejected: set[int] = set()
+    for family, share in ((slow, 1 - part), (failing, part)):
+        stands = holm([item.claim.p_worse for item in family], share * alpha)
+        rejected |= {id(item) for item, is_rejected in zip(family, stands, strict=True) if is_rejected}
     found: list[Candidacy] = []
     for item in pending:
         state = item.claim.state
         if item.difference is not None:
-            state = State.FAILED if next(rejected) else State.OPEN
+            state = State.FAILED if id(item) in rejected else State.OPEN
             if not item.held and item.difference.upper_at(alpha) < item.margin:
                 state = State.PASSED
         found.append(replace(item, claim=msgspec.structs.replace(item.claim, state=state)))
@@ -201,8 +214,10 @@ def _open(item: Candidacy) -> str:
 
 def _holds(settled: Sequence[Candidacy], reached: Check) -> str:
     passed = [item.claim for item in settled if item.claim.state is State.PASSED]
-    routes = {claim.route for claim in passed}
-    holds = f"All {len(passed)} claims about {len(routes)} gated routes hold."
+    routes = {claim.route for claim in passed} - {TOTAL}
+    about = f"{len(routes)} gated route{'' if len(routes) == 1 else 's'}"
+    total = " and all traffic together" if any(claim.route == TOTAL for claim in passed) else ""
+    holds = f"All {len(passed)} claims about {about}{total} hold."
     return holds if reached.measured == percent(1.0) else f"{holds} {reached.sentence}"
 
 
@@ -228,7 +243,11 @@ def _headline(word: Word, reasons: Sequence[str], detectable: float | None, nois
 def _assumptions(comparison: Comparison, gate: Gate, has_reference: bool) -> list[str]:
     found: list[str] = []
     if has_reference:
-        found.append(f"The {gate.gate_on} decides about latency and errors, the reference about misses.")
+        found.append(
+            "The reference decides about latency, errors and misses."
+            if gate.gate_on == "reference"
+            else "The baseline decides about latency and errors, the reference about misses."
+        )
     noise = comparison.noise
     if noise.runs:
         by = ", ".join(f"{quantile(p)} {percent(sd)}" for p, sd in noise.by_quantile.items())

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from analysis.columns import indices, numbers
 from analysis.histogram import BUCKETS, Floats, Histogram, Integers, SliceCounter, cells_of
 from analysis.samples import Run
 from analysis.shares import Proportion, proportion
@@ -239,30 +239,31 @@ class _Rows:
 
 def _asked(batch: pa.RecordBatch, window: Window) -> dict[str, int]:
     """Requests per route that were due within the window."""
-    due, route = window.folded(_numbers(batch, "due")), batch.column("route")
+    due, route = window.folded(numbers(batch, "due")), batch.column("route")
     inside = (due >= window.start_ns) & (due < window.end_ns)
-    counts = np.bincount(_indices(route)[inside], minlength=len(route.dictionary))
+    counts = np.bincount(indices(route)[inside], minlength=len(route.dictionary))
     return {name or "": int(count) for name, count in zip(route.dictionary.to_pylist(), counts, strict=True) if count}
 
 
 def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:
-    intended, ready = _numbers(batch, "intended"), _numbers(batch, "ready")
+    intended, ready = numbers(batch, "intended"), numbers(batch, "ready")
     at, at_ready = window.folded(intended), window.folded(ready)
     at_ready = at_ready[(at_ready >= max(window.start_ns, 1)) & (at_ready < window.end_ns)]
     inside = (at >= window.start_ns) & (at < window.end_ns)
+    column = batch.column("route")
+    route, outcome = names.numbers(column.dictionary)[indices(column)], _outcomes(batch)
+    end, sent = numbers(batch, "end"), numbers(batch, "sent")
     if not inside.all():
-        batch = batch.filter(pa.array(inside))
-        at, intended, ready = at[inside], intended[inside], ready[inside]
-    route = batch.column("route")
-    end = _numbers(batch, "end")
+        at, intended, ready, end, sent = (times[inside] for times in (at, intended, ready, end, sent))
+        route, outcome = route[inside], outcome[inside]
     time_slice = (at - window.start_ns) // window.slice_ns
     became_ready = ready > 0
     return _Rows(
-        route=names.numbers(route.dictionary)[_indices(route)],
+        route=route,
         time_slice=time_slice,
-        outcome=_outcomes(batch),
+        outcome=outcome,
         response_ns=end - intended,
-        service_ns=end - _numbers(batch, "sent"),
+        service_ns=end - sent,
         lag_slice=time_slice[became_ready],
         lag_ns=(ready - intended)[became_ready],
         ready_slice=(at_ready - window.start_ns) // window.slice_ns,
@@ -272,8 +273,8 @@ def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:
 def _outcomes(batch: pa.RecordBatch) -> Integers:
     column = batch.column("error")
     meaning = np.array([_OF_ERROR.get(name or "", BROKEN) for name in column.dictionary.to_pylist()], np.int64)
-    outcome = meaning[_indices(column)] if meaning.size else np.zeros(batch.num_rows, np.int64)
-    status, expected = _numbers(batch, "status"), _numbers(batch, "expected_status")
+    outcome = meaning[indices(column)] if meaning.size else np.zeros(batch.num_rows, np.int64)
+    status, expected = numbers(batch, "status"), numbers(batch, "expected_status")
     answered = outcome == OK
     outcome[answered & (status == 0)] = BROKEN
     outcome[answered & (status >= 500)] = SERVER
@@ -282,14 +283,6 @@ def _outcomes(batch: pa.RecordBatch) -> Integers:
     outcome[answered & (status > 0) & (status < 500) & known & (status // 100 != expected // 100)] = MISS
     outcome[answered & (status == TOO_MANY) & (expected != TOO_MANY)] = TURNED_AWAY
     return outcome
-
-
-def _indices(column: pa.DictionaryArray) -> NDArray[np.int32]:
-    return column.indices.fill_null(0).to_numpy(zero_copy_only=False)
-
-
-def _numbers(batch: pa.RecordBatch, name: str) -> Integers:
-    return batch.column(name).fill_null(0).to_numpy(zero_copy_only=False)
 
 
 def whole_slices(start_ns: int, end_ns: int, slice_ns: int) -> int:

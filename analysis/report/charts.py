@@ -31,7 +31,10 @@ _DASH = alt.StrokeDash(
 _STATES = [STATE_WORDS[state] for state in (State.PASSED, State.OPEN, State.FAILED)]
 _STATE_COLOURS = alt.Scale(domain=_STATES, range=["#009E73", "#B8860B", "#D55E00"])
 _STATE_SHAPES = alt.Scale(domain=_STATES, range=["circle", "square", "triangle-up"])
+_STATE_LEGEND = alt.Legend(orient="top", columns=2)  # two, so that a phone holds them
 HEAT_ROWS = 40
+_PLATE = "#f7f5f1"
+"""What lies under the pale cells, so that dark letters can be read on them where the page is dark too."""
 _STRIPES = 12
 _STRIPE = "rgba(87, 96, 106, 0.45)"
 HATCH: Any = {
@@ -92,6 +95,7 @@ def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
         y=alt.Y("route:N", title=None, sort=[row.route for row in shown], axis=alt.Axis(labelLimit=320)),
         tooltip=["route:N", "quantile:N", "baseline:N", "candidate:N", "label:N", "interval:N"],
     )
+    plates = base.mark_rect(cornerRadius=3, color=_PLATE)
     cells = base.mark_rect(cornerRadius=3).encode(
         color=alt.Color(
             "change:Q",
@@ -107,7 +111,9 @@ def heat_map(routes: Sequence[RouteRow]) -> Spec | None:
         color=alt.condition("datum.clear && abs(datum.change) > 0.3", alt.value("white"), alt.value("#1c1c1c")),
     )
     return spec_of(
-        (cells + hatched + labels).properties(width=90 * len({row["quantile"] for row in rows}), height={"step": 26}),
+        (plates + cells + hatched + labels).properties(
+            width=90 * len({row["quantile"] for row in rows}), height={"step": 26}
+        ),
         rows,
     )
 
@@ -132,11 +138,14 @@ def shift_plot(verdict: Verdict) -> Spec | None:
     if not rows:
         return None
     order = [row["claim"] for row in rows]
-    most = max(max(row["margin"], min(row["upper"], 3 * abs(row["change"]) + row["margin"])) for row in rows)
+    # A margin far beyond every bar, as that of a route of one millisecond, may not press the others together.
+    bars = max(min(row["upper"], 3 * abs(row["change"]) + min(row["margin"], 1.0)) for row in rows)
+    margins = [row["margin"] for row in rows]
+    most = max(bars, min(margins), *(margin for margin in margins if margin <= 1.5 * bars))
     least = min(-0.1, *(row["lower"] for row in rows))
     scale = alt.Scale(domain=[least, most * 1.1], clamp=True)
     base = alt.Chart(ROWS).encode(y=alt.Y("claim:N", title=None, sort=order, axis=alt.Axis(labelLimit=320)))
-    colour = alt.Color("state:N", title=None, scale=_STATE_COLOURS, legend=alt.Legend(orient="top"))
+    colour = alt.Color("state:N", title=None, scale=_STATE_COLOURS, legend=_STATE_LEGEND)
     tooltip = ["claim:N", "interval:N", "state:N", alt.Tooltip("margin:Q", format="+.1%")]
     bands = base.mark_rule(strokeWidth=5, opacity=0.45).encode(
         x=alt.X("lower:Q", title="change against the baseline", axis=alt.Axis(format="+.0%"), scale=scale),
@@ -147,14 +156,14 @@ def shift_plot(verdict: Verdict) -> Spec | None:
     points = base.mark_point(filled=True, size=80, opacity=1).encode(
         x=alt.X("change:Q", scale=scale),
         color=colour,
-        shape=alt.Shape("state:N", title=None, scale=_STATE_SHAPES, legend=alt.Legend(orient="top")),
+        shape=alt.Shape("state:N", title=None, scale=_STATE_SHAPES, legend=_STATE_LEGEND),
         tooltip=tooltip,
     )
-    margins = base.mark_tick(thickness=3, size=18, color="#CC79A7").encode(
+    ticks = base.mark_tick(thickness=3, size=18, color="#CC79A7").encode(
         x=alt.X("margin:Q", scale=scale), tooltip=tooltip
     )
     zero = alt.Chart(alt.NamedData("zero")).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="zero:Q")
-    return spec_of((zero + bands + margins + points).properties(width="container", height=24 * len(rows)), rows)
+    return spec_of((zero + bands + ticks + points).properties(width="container", height=24 * len(rows)), rows)
 
 
 def percentile_plot(curves: Sequence[Curve], route: str) -> Spec | None:

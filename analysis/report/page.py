@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import jinja2
-import vl_convert
 from markupsafe import Markup
 
 from analysis.evidence import Evidence
 from analysis.report import charts
+from analysis.report.bundle import drawing_code
 from analysis.report.filters import FILTERS
 from analysis.report.order import WORD_MARKS, worst_first
 from analysis.verdict import Verdict
@@ -67,7 +66,7 @@ def render_page(template: str, figures: Sequence[Figure], **content: object) -> 
     return environment.get_template(template).render(
         figures=drawn,
         specs=Markup(_json({name: figure.spec for name, figure in drawn.items()})),  # noqa: S704 - escaped by _json
-        bundle=Markup(_bundle()),  # noqa: S704 - the drawing code itself
+        bundle=Markup(drawing_code()),  # noqa: S704 - the drawing code itself
         **content,
     )
 
@@ -94,8 +93,8 @@ def _figures(evidence: Evidence, verdict: Verdict | None) -> list[Figure]:
             Figure(
                 "shift",
                 "How far each gated quantile moved",
-                "The bar is the interval, the purple tick the margin. A bar left of its tick holds; one right of it "
-                "fails; one across it is not decided.",
+                "The bar is the interval, the purple tick the margin. A bar left of its tick holds; one across it is "
+                "not decided; one right of it fails where that is sure among so many claims.",
                 charts.shift_plot(verdict),
             )
         )
@@ -113,10 +112,3 @@ def _shown(evidence: Evidence) -> list[str]:
 def _json(value: object) -> str:
     """JSON that no text inside can end the script element of."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-@cache
-def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
-    code = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-    return code.replace("</script", "<\\/script")

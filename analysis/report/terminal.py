@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from analysis.evidence import Evidence
 from analysis.report.filters import after, before, change, interval, margin, what
 from analysis.report.order import MARKS, WORD_MARKS, worst_first
-from analysis.verdict import QuantileCell, State, Verdict, Watch, Word
+from analysis.verdict import Claim, QuantileCell, State, Verdict, Watch, Word
 from analysis.words import between, milliseconds, percent, points, quantile, signed
 
 _STYLES = {
@@ -20,6 +20,7 @@ _STYLES = {
 }
 _STATE_STYLES = {State.PASSED: "green", State.FAILED: "bold red", State.OPEN: "yellow", State.UNJUDGED: "dim"}
 _NARROW = ["candidate", "change", "interval"]
+_LEAST_ROUTE = 12
 WIDE = 110
 """Columns of a terminal that hold the whole table."""
 ROWS = 24
@@ -63,26 +64,36 @@ class _Claims:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_wide = options.max_width >= WIDE
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        table.add_column("", no_wrap=True, width=1)
-        table.add_column("route", no_wrap=True, overflow="ellipsis", min_width=12)
-        table.add_column("what", no_wrap=True)
+        shown = [(claim, _cells(claim)) for claim in self._claims[:ROWS]]
         columns = ["baseline", "candidate", "change", "interval", "margin", "n"] if is_wide else _NARROW
-        for name in columns:
-            table.add_column(name, justify="right", no_wrap=True)
-        for claim in self._claims[:ROWS]:
-            cells = {
-                "baseline": before(claim),
-                "candidate": after(claim),
-                "change": change(claim),
-                "interval": interval(claim),
-                "margin": margin(claim),
-                "n": f"{claim.n:,}",
-            }
+        widths = {name: max([len(name), *(len(cells[name]) for _, cells in shown)]) for name in columns}
+        widths["what"] = max(len(what(claim)) for claim, _ in shown)
+        # The route gives way first; where even that is not enough, every column does.
+        room = options.max_width - 1 - sum(widths.values()) - 2 * (len(widths) + 1)
+        fits = room >= _LEAST_ROUTE
+        table.add_column("", no_wrap=True, width=1)
+        longest = room if fits else None
+        table.add_column("route", no_wrap=True, overflow="ellipsis", min_width=_LEAST_ROUTE, max_width=longest)
+        for name in ("what", *columns):
+            justify: JustifyMethod = "left" if name == "what" else "right"
+            table.add_column(name, justify=justify, no_wrap=True, min_width=widths[name] if fits else None)
+        for claim, cells in shown:
             mark = Text(MARKS[claim.state], style=_STATE_STYLES[claim.state])
             table.add_row(mark, plain(claim.route), plain(what(claim)), *(cells[name] for name in columns))
         yield table
         if len(self._claims) > ROWS:
             yield Text(f"… {len(self._claims) - ROWS} more in the report")
+
+
+def _cells(claim: Claim) -> dict[str, str]:
+    return {
+        "baseline": before(claim),
+        "candidate": after(claim),
+        "change": change(claim),
+        "interval": interval(claim),
+        "margin": margin(claim),
+        "n": f"{claim.n:,}",
+    }
 
 
 def render_comparison(evidence: Evidence) -> RenderableType:

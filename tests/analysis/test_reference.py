@@ -46,7 +46,7 @@ def test_slower_machines_are_no_fault_where_the_reference_decides(tmp_path: Path
     found = judged(tmp_path / "b", slow, slow_too, ON_REFERENCE).verdict
     assert found.verdict is Word.READY
     assert found.baseline.name == "good"
-    assert "The reference decides about latency and errors" in found.assumptions[0]
+    assert "The reference decides about latency, errors and misses" in found.assumptions[0]
 
 
 def test_a_slower_build_is_found_against_the_reference(tmp_path: Path) -> None:
