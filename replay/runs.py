@@ -84,6 +84,10 @@ class RunManifest(msgspec.Struct, frozen=True):
     loops: int = 1
     """How often the plan was to be played, the last time maybe in part, its requests and sessions numbered on; 0:
     until the schedule's end (closed replay)."""
+    mark: str = ""
+    """The first part of ``X-Dress-Rehearsal`` in the run's requests; the second is ``trace`` of the sample."""
+    traceparent: bool = False
+    """Each request was the child of a trace of its own (``replay/traces.py``)."""
     workers: int = 0
     targets: list[Target] = []
     requests: int = 0

@@ -79,6 +79,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     """Each engine lists where what it created stands, beside its samples."""
     headers: dict[str, str] = {}
     """Header name → environment variable that holds its value."""
+    traceparent: bool = False
+    """Each request is the child of a trace of its own (``replay/traces.py``)."""
     mode: str = "causal"
     """``causal``, ``open`` or ``closed``."""
     speed: float = 1.0

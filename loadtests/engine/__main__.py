@@ -85,7 +85,7 @@ class Engine:
             out / f"samples-{worker:03d}.arrow", worker, reader.routes.names, reader.methods.names, self._written
         )
         values = header_values(spec.headers, os.environ)
-        stamps = [Stamp(target.authority, spec.run_id, values) for target in targets]
+        stamps = [Stamp(target.authority, spec.run_id, values, spec.traceparent) for target in targets]
         self._hooked = Hooked(hooks, stamps, reader.methods.names, reader.routes.names) if hooks is not None else None
         limits = Limits(
             connections=connections(spec, open_files()),

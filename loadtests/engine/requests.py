@@ -16,6 +16,7 @@ import re2
 from replay.errors import ReplayError
 from replay.exchange import MARK_HEADER
 from replay.safety import OVERRIDE_HEADERS
+from replay.traces import OF_ANOTHER, TRACEPARENT, span, trace_prefix
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _OURS = frozenset({"host", "transfer-encoding", MARK_HEADER.lower(), *OVERRIDE_HEADERS})
@@ -117,15 +118,20 @@ class Stamp:
     authority: str
     run_id: str
     headers: Mapping[str, str] = field(repr=False)
+    traceparent: bool = False
+    """Each request is the child of a trace of its own (``replay/traces.py``)."""
     _block: bytes = field(init=False, repr=False)
     _seal: bytes = field(init=False, repr=False)
+    _parent: bytes = field(init=False, repr=False)
     _replaced: re.Pattern[bytes] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         host, mark = f"Host: {self.authority}\r\n".encode(), f"{MARK_HEADER}: {self.run_id}-".encode()
         self._seal = host + mark
         self._block = host + "".join(f"{name}: {value}\r\n" for name, value in self.headers.items()).encode() + mark
-        names = b"|".join(re.escape(name.encode()) for name in self.headers)
+        self._parent = f"\r\n{TRACEPARENT}: 00-{trace_prefix(self.run_id)}".encode()
+        replaced = {*self.headers, *(OF_ANOTHER if self.traceparent else ())}
+        names = b"|".join(re.escape(name.encode()) for name in sorted(replaced))
         self._replaced = re.compile(rb"(?i)\r\n(?:" + names + rb"):[^\r]*(?=\r\n)") if names else None
 
     def wire(self, planned: bytes, method: str, trace: int) -> bytes:
@@ -136,9 +142,12 @@ class Stamp:
         """The bytes to send for one whole request (``is_one_request``)."""
         end = request.index(b"\r\n") + 2
         if self._replaced is not None:
+            block = b"%b%d" % (self._block, trace)
+            if self.traceparent:
+                block = b"%b%b%016x-%016x-01" % (block, self._parent, span(trace), span(trace))
             head, blank, body = request[end - 2 :].partition(_EMPTY_LINE)
             rest = self._replaced.sub(b"", head + b"\r\n") + b"\r\n" + body if blank else request[end - 2 :]
-            return b"%b%b%d%b" % (request[:end], self._block, trace, rest)
+            return b"%b%b%b" % (request[:end], block, rest)
         return b"%b%b%d\r\n%b" % (request[:end], self._block, trace, request[end:])
 
     def sealed(self, planned: bytes, method: str, trace: int) -> bytes:

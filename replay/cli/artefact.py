@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,7 @@ from replay.plan.store import PlanManifest, open_plan
 from replay.runs import MANIFEST_NAME as RUN
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import read_batches, sample_files
+from replay.traces import trace_id
 
 type Manifest = CaptureManifest | PlanManifest | RunManifest
 
@@ -52,7 +54,14 @@ def records(name: str, identity: Path | None) -> Iterator[object]:
             for batch in open_plan(folder).batches():
                 for row in batch.to_pylist():
                     yield {**row, "wire": row["wire"].decode("utf-8", "replace")}
+        case RunManifest(mark=mark, traceparent=True):
+            for sample in _samples(folder):
+                yield {**sample, "trace_id": trace_id(mark, sample["trace"]) if sample["trace"] else ""}
         case RunManifest():
-            for path in sample_files(folder):
-                for batch in read_batches(path):
-                    yield from batch.to_pylist()
+            yield from _samples(folder)
+
+
+def _samples(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sample_files(folder):
+        for batch in read_batches(path):
+            yield from batch.to_pylist()

@@ -43,6 +43,10 @@ LoginPassword = Annotated[
     str,
     typer.Option(metavar="SOURCE", help="env:VARIABLE or fd:NUMBER, the one password of staging's accounts."),
 ]
+Traceparent = Annotated[
+    bool,
+    typer.Option("--traceparent", help="Send each request as the child of a trace of its own, which is recorded."),
+]
 Timeout = Annotated[str, typer.Option(help="Give an answer up after this long.")]
 ConnectTimeout = Annotated[str, typer.Option(help="Give the opening of a connection up after this long.")]
 FirstByteTimeout = Annotated[

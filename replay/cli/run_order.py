@@ -15,6 +15,7 @@ from replay.artefacts import named
 from replay.capture.manifest import Origin
 from replay.cli.output import progress
 from replay.cli.run_examination import Examination
+from replay.cli.run_headers import header_sources
 from replay.cli.run_identities import Given, check_columns, check_number, given
 from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
@@ -65,6 +66,7 @@ class RunOptions:
     reuse_identities: bool = False
     login_password: str = field(default="", repr=False)
     """The password itself."""
+    traceparent: bool = False
     timeout: str = "30s"
     connect_timeout: str = "10s"
     first_byte_timeout: str = ""
@@ -209,7 +211,8 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         deny=list(interlock.deny),
         writes=options.writes,
         list_created=options.list_created,
-        headers=_headers(options.headers),
+        headers=header_sources(options.headers, traceparent=options.traceparent),
+        traceparent=options.traceparent,
         mode=options.mode,
         speed=options.speed,
         loops=loops,
@@ -275,23 +278,6 @@ def _expected(manifest: PlanManifest, hosts: Set[str], writes: Collection[str]) 
 def _processes(rate_per_s: float) -> int:
     """As many as the mean rate needs, and no more than half of the cores."""
     return max(1, min((os.cpu_count() or 1) // 2, math.ceil(rate_per_s / RATE_A_PROCESS)))
-
-
-def _headers(texts: list[str]) -> dict[str, str]:
-    headers = {}
-    for text in texts:
-        name, _, source = text.partition("=")
-        variable = source.removeprefix("env:")
-        if not name or variable == source or not variable:
-            raise ReplayError(
-                "--header: write NAME=env:VARIABLE and export the variable; a value is never typed here."
-            )
-        if variable not in os.environ:
-            raise ReplayError(
-                f"--header {name[:60]}=env:{variable[:60]}: the environment has no such variable. Export it."
-            )
-        headers[name] = variable
-    return headers
 
 
 def _production(options: RunOptions) -> dict[str, tuple[float, float]]:

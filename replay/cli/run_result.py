@@ -157,6 +157,8 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         speed=spec.speed,
         mode=spec.mode,
         loops=spec.loops,
+        mark=spec.run_id,
+        traceparent=spec.traceparent,
         workers=spec.workers,
         targets=list(spec.targets),
         requests=samples,
