@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import cast
 
+import msgspec
+
 from replay.routes import is_word, word_set
 
 LONGEST_NAME = 64
@@ -62,20 +64,75 @@ def _remembered[**P, T](asked: Callable[P, T]) -> Callable[P, T]:
     return asking
 
 
+class Facts(msgspec.Struct, frozen=True):
+    """All that a name says."""
+
+    is_known: bool
+    is_secret: bool
+    is_password: bool
+    is_time: bool
+    is_random: bool
+    degrees: int
+
+
+def facts(name: str, secrets: frozenset[str]) -> Facts:
+    """What the functions below say of a name, found out at once; nothing of it is remembered."""
+    found = _parts(name)
+    return Facts(
+        is_known=_is_known(name, found),
+        is_secret=_is_secret(found, secrets),
+        is_password=_is_password(found),
+        is_time=_is_time(found),
+        is_random=not _RANDOM_PARTS.isdisjoint(found),
+        degrees=_COORDINATES.get(found[-1], 0) if found else 0,
+    )
+
+
 @_remembered
 def parts(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case: ``orderId`` → ``order``, ``id``; digits are parts of their own."""
-    return tuple(part.lower() for part in _PARTS.findall(name))
+    return _parts(name)
 
 
 @_remembered
 def is_known_name(name: str) -> bool:
     """Whether a name is made of built-in words, one single letter and two digits; with more it could be an id."""
+    return _is_known(name, _parts(name))
+
+
+@_remembered
+def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
+    """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
+    return _is_secret(_parts(name), more)
+
+
+@_remembered
+def is_password_name(name: str) -> bool:
+    """Whether a name is one of secrets that a person chose, in which every character counts."""
+    return _is_password(_parts(name))
+
+
+@_remembered
+def is_time_name(name: str) -> bool:
+    """Whether a name says that a bare integer is a point in time."""
+    return _is_time(_parts(name))
+
+
+@_remembered
+def is_random_name(name: str) -> bool:
+    """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
+    return not _RANDOM_PARTS.isdisjoint(_parts(name))
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple([part.lower() for part in _PARTS.findall(name)])
+
+
+def _is_known(name: str, found: tuple[str, ...]) -> bool:
     if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
         return False
     if is_word(name.lower()):
         return True
-    found = parts(name)
     if not found and len(name) > _MOST_LETTERS:  # marks alone
         return False
     digits, letters, has_word = 0, 0, False
@@ -91,47 +148,25 @@ def is_known_name(name: str) -> bool:
     return letters <= 1 and digits <= (2 if has_word else 1)
 
 
-JWT_ALGORITHMS = word_set("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA none")
-JWT_TYPES = word_set("JWT at+jwt")
-"""All that a token's head may say (RFC 7515, RFC 9068); anything else in it is data."""
-
-
-@_remembered
-def is_secret_name(name: str, more: frozenset[str] = frozenset()) -> bool:
-    """Whether a name is one that secrets go by, however it is spelled; such a value is never kept."""
-    found = parts(name)
-    if any(part in _SECRET_PARTS or part in more for part in found):
-        return True
+def _is_secret(found: tuple[str, ...], more: frozenset[str]) -> bool:
     joined = "".join(found)
-    return joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES)
+    if joined in _SECRET_PARTS or joined in more or joined.startswith(_SECRET_PREFIXES):
+        return True
+    return not (_SECRET_PARTS.isdisjoint(found) and more.isdisjoint(found))
 
 
-@_remembered
-def is_password_name(name: str) -> bool:
-    """Whether a name is one of secrets that a person chose, in which every character counts."""
-    found = parts(name)
+def _is_password(found: tuple[str, ...]) -> bool:
     return any(part in _PASSWORD_PARTS or part.startswith("passw") for part in (*found, "".join(found)))
 
 
-@_remembered
-def is_time_name(name: str) -> bool:
-    """Whether a name says that a bare integer is a point in time."""
-    found = parts(name)
+def _is_time(found: tuple[str, ...]) -> bool:
     if not found:
         return False
     if found[-1] in _BOUNDS:
-        return any(part in _TIME_PARTS for part in found)
+        return not _TIME_PARTS.isdisjoint(found)
     return found[-1] in _TIME_PARTS or found[0] in {"date", "time", "timestamp", "ts"}
 
 
-@_remembered
-def is_random_name(name: str) -> bool:
-    """Whether a name is one of short codes that nobody may join: card checks, PINs, one-time passwords."""
-    return any(part in _RANDOM_PARTS for part in parts(name))
-
-
-@_remembered
-def coordinate_limit(name: str) -> int:
-    """The degrees that a coordinate of this name stays below (90 or 180); 0 where the name is no coordinate's."""
-    found = parts(name)
-    return _COORDINATES.get(found[-1], 0) if found else 0
+JWT_ALGORITHMS = word_set("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA none")
+JWT_TYPES = word_set("JWT at+jwt")
+"""All that a token's head may say (RFC 7515, RFC 9068); anything else in it is data."""

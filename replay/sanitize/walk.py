@@ -15,14 +15,7 @@ from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS
 from replay.sanitize.policy import Domain, Place, Policy
 from replay.sanitize.scopes import Scopes
 from replay.sanitize.veto import looks_like_data, vetoed
-from replay.sanitize.vocabulary import (
-    LONGEST_NAME,
-    coordinate_limit,
-    is_known_name,
-    is_password_name,
-    is_random_name,
-    is_time_name,
-)
+from replay.sanitize.vocabulary import LONGEST_NAME, facts, is_password_name
 
 _COORDINATE = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,17})?")
 _NAMES_CACHED = 10_000
@@ -37,6 +30,7 @@ class Name(msgspec.Struct, frozen=True):
     is_secret: bool
     is_time: bool
     is_random: bool
+    is_password: bool
     degrees: int
     """A coordinate of this name is below so many degrees; 0: it names none."""
 
@@ -87,9 +81,18 @@ class Walk:
         if found is not None:
             return found
         if len(raw) > LONGEST_NAME:  # no name that anybody gave; nor is it worth remembering
-            return _named(raw, self.leaves.text(raw), is_secret=True)
-        is_known = (raw in self.policy.names_kept or is_known_name(raw)) and not looks_like_data(raw)
-        found = _named(raw, raw if is_known else self.leaves.text(raw), is_secret=self.policy.is_secret(raw))
+            return Name(raw, self.leaves.text(raw), True, False, False, is_password_name(raw), 0)
+        said = facts(raw, self.policy.names_secret)
+        is_known = (raw in self.policy.names_kept or said.is_known) and not looks_like_data(raw)
+        found = Name(
+            raw=raw,
+            clean=raw if is_known else self.leaves.text(raw),
+            is_secret=said.is_secret,
+            is_time=said.is_time,
+            is_random=said.is_random,
+            is_password=said.is_password,
+            degrees=said.degrees,
+        )
         if len(self.names) >= _NAMES_CACHED:
             self.names.clear()
         self.names[raw] = found
@@ -162,17 +165,5 @@ class Walk:
     def _map_of(self, name: Name) -> Callable[[str], str]:
         if not name.is_secret:
             return self.leaves.texts.__getitem__
-        stays = NO_MARKS if is_password_name(name.raw) else TOKEN_MARKS
+        stays = NO_MARKS if name.is_password else TOKEN_MARKS
         return self.leaves.secrets[stays].__getitem__
-
-
-def _named(raw: str, clean: str, *, is_secret: bool) -> Name:
-    is_short = len(raw) <= LONGEST_NAME
-    return Name(
-        raw=raw,
-        clean=clean,
-        is_secret=is_secret,
-        is_time=is_short and is_time_name(raw),
-        is_random=is_short and is_random_name(raw),
-        degrees=coordinate_limit(raw) if is_short else 0,
-    )
