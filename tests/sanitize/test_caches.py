@@ -141,9 +141,14 @@ def _kept_texts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Leaves, "note_ruled", lambda _self: None)
 
 
-def _all_phrases(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Gate._learn
-    monkeypatch.setattr(Gate, "_learn", lambda self, sources, images, _: original(self, sources, images, set()))
+def _all_tokens_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Gate._is_words
+
+    def remembered(self: Gate, token: bytes) -> bool:
+        self._joined.add(token)
+        return original(self, token)
+
+    monkeypatch.setattr(Gate, "_is_words", remembered)
 
 
 def _headers_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +182,7 @@ def _shifted(monkeypatch: pytest.MonkeyPatch) -> None:
     "broken",
     [
         *(_one_route, _no_secret_above, _one_scope, _one_element, _one_kind_of_secret, _secrets_as_texts),
-        *(_kept_texts_too, _all_phrases, _headers_by_value, _shifted),
+        *(_kept_texts_too, _all_tokens_as_words, _headers_by_value, _shifted),
     ],
 )
 def test_a_cache_that_forgets_what_decides_is_noticed(

@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.sanitize.gate import Gate, tokens
+from replay.sanitize.gate import Gate
+from replay.sanitize.tokens import Tokens, _spelled
 from tests.factories import raw_exchange
 from tests.sanitize.making import pseudonyms, sanitizer
 
 MAP = pseudonyms()
 GATE = Gate(["skugroup"], MAP.digits)
 SECRET = "Qanarywerth42"
+
+
+def tokens(text: bytes) -> set[bytes]:
+    return Tokens().of(text)
 
 
 def passes(raw: str, written: str, kept: tuple[str, ...] = ()) -> bool:
@@ -131,11 +136,30 @@ def test_a_chance_hit_hides_no_leak() -> None:
     assert not passes(f"123456 {image}", f"{image} {image}")
 
 
-def test_a_leak_is_a_hit_each_time_that_it_is_seen() -> None:
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (SECRET, SECRET),
+        ("\\u0051anarywerth42", SECRET),
+        (SECRET, f"caf\\u00e9{SECRET}"),
+        (base64.b64encode(f"to {SECRET} from".encode()).decode(), SECRET),
+        (SECRET, "/users/" + base64.b64encode(f"to {SECRET} from".encode()).decode()),
+        ("4539 5787 6362 1486", "4539-5787-6362-1486"),
+        ("a long_name_of_many_words 453 95.78", "(453) 95 78"),
+    ],
+)
+def test_a_leak_is_a_hit_each_time_that_it_is_seen(raw: str, written: str) -> None:
     mine = Gate([], MAP.digits)
-    leak = [f'{{"customer":"{SECRET}","description":"order"}}'.encode()]
+    sides = [[f'{{"customer":"{text}","description_of_the_order":"order"}}'.encode()] for text in (raw, written)]
 
-    assert [mine.passes(leak, leak, []) for _ in range(3)] == [False] * 3
+    assert [mine.passes(*sides, []) for _ in range(5)] == [False] * 5
+
+
+@given(st.lists(st.binary(max_size=40).map(lambda raw: base64.b64encode(raw).rstrip(b"=")), max_size=60))
+def test_base64_is_read_alike_one_by_one_and_all_at_once(runs: list[bytes]) -> None:
+    one_by_one = {run: text for run in runs for text in _spelled([run]).values()}
+
+    assert _spelled(runs * 30) == one_by_one
 
 
 def test_what_a_rule_kept_once_is_a_hit_where_no_rule_keeps_it() -> None:
