@@ -156,8 +156,10 @@ class Binder:
         if session.cookies:
             wire, cookies, missing = self._without_cookies(exchange, session, wire)
         leaves = list(sent(wire)) if is_consumer or may_choose or session.who.said else []
-        login = self._people.login(exchange.route, leaves, session.who, session.own) if is_consumer else {}
-        if may_choose and not login:
+        # Who was refused is refused again, with what was recorded: a right password would not be answered alike.
+        was_refused = 400 <= exchange.status < 500
+        login = {} if was_refused else self._people.login(exchange.route, leaves, session.who, session.own)
+        if may_choose and not login and not was_refused:
             session.who.choose(leaves)
         fill: list[Fill] = []
         takes: list[tuple[int, Take]] = []

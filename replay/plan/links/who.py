@@ -45,7 +45,7 @@ class Who:
         return self.said.get(key_of(value)) if self.said and is_telling(value) else None
 
     def choose(self, leaves: Iterable[Leaf]) -> None:
-        """Remember the passwords of a request that is no login."""
+        """Remember the passwords of an accepted request that is no login."""
         for leaf in leaves:
             if is_password_name(last_name(leaf.place)) and (key := key_of(leaf.value)) not in self.said:
                 self.chosen.add(key)
@@ -70,6 +70,8 @@ class People:
         ``own`` are the keys of values that are made anew for each clone: who signed up with one is nobody of staging.
         """
         found: dict[str, Said] = {}
+        if not self._logins:
+            return found
         named = [
             (leaf, column)
             for leaf in leaves

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from replay.exchange import Exchange
-from replay.plan.bindings import FRESH, IDENTITY, Fill, as_known, decode
+from replay.plan.bindings import FRESH, IDENTITY, Fill, as_known, decode, written
 from replay.plan.build import Settings, Source, build
 from replay.plan.links.rules import Fresh, Login, Rules
 from replay.plan.store import PlanManifest, open_plan
@@ -19,8 +20,8 @@ LOGIN = Rules(login=[Login(["POST /login"], {"form/user": "user", "form/pass": "
 ANNA, BERT = "user=anna.weber&pass=kd7-pw1q", "user=bert.k&pass=kd7-pw1q"
 
 
-def post(path: str, body: str, at_ms: float, session: str = "s1") -> Exchange:
-    return exchange(path, method="POST", headers=FORM, body=body, at_ms=at_ms, session=session)
+def post(path: str, body: str, at_ms: float, session: str = "s1", status: int = 200) -> Exchange:
+    return exchange(path, method="POST", headers=FORM, body=body, at_ms=at_ms, session=session, status=status)
 
 
 def planned(folder: Path, exchanges: Iterable[Exchange], rules: Rules = LOGIN) -> tuple[PlanManifest, pa.Table]:
@@ -108,6 +109,20 @@ def test_who_signs_up_in_the_session_logs_in_with_that(tmp_path: Path) -> None:
     assert [each[1] for each in fills(table)[3]] == [IDENTITY, IDENTITY]
 
 
+def test_who_was_refused_is_refused_again_and_says_nothing_of_who_they_are(tmp_path: Path) -> None:
+    _, table = planned(
+        tmp_path,
+        [
+            post("/signup", ANNA, 0, status=409),
+            post("/login", "user=anna&pass=kd7-pw1q", 100, status=401),
+            exchange("/users/anna.weber", at_ms=200),
+            post("/login", ANNA, 300),
+        ],
+    )
+
+    assert [len(each) for each in fills(table)] == [0, 0, 0, 2]
+
+
 def test_a_password_that_was_changed_stays_as_the_session_set_it(tmp_path: Path) -> None:
     _, table = planned(
         tmp_path,
@@ -133,6 +148,8 @@ def test_http_basic_takes_two_columns(tmp_path: Path) -> None:
 
     assert fills(table) == [[("cXdlcnR6OmFzZGY6Zw==", IDENTITY, 0, "username:password")]]
     assert manifest.logins.columns == ["password", "username"]
+    (fill,) = decode(table["bindings"].to_pylist()[0]).fill
+    assert written("anna:geheim", fill.layers) == base64.b64encode(b"anna:geheim").decode()
 
 
 def test_a_run_without_the_columns_sends_what_was_recorded(tmp_path: Path) -> None:
