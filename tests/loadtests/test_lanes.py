@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +57,25 @@ def test_shifts_are_even_over_their_range() -> None:
 def test_a_shift_is_small_beside_the_run() -> None:
     assert max_shift_ns(20_000_000_000) == 1_000_000_000
     assert max_shift_ns(10**13) == MAX_SHIFT_NS
+
+
+def test_clones_keep_the_bursts_of_minutes_and_break_up_doublets() -> None:
+    dice, busy, clones = random.Random(1), (1, 1, 4, 1, 1, 1, 4, 1, 1, 1), 5
+    begun = sorted(60 * minute + dice.uniform(0, 60) for minute, times in enumerate(busy) for _ in range(100 * times))
+    limit = max_shift_ns(600_000_000_000)
+    shifts = {(n, clone): shift_ns(n, clone, limit) / 1e9 for n in range(len(begun)) for clone in range(clones)}
+
+    recorded = Counter(int(at // 60) for at in begun)
+    grown = Counter(int((at + shifts[n, clone]) // 60) for n, at in enumerate(begun) for clone in range(clones))
+    for minute in range(len(busy)):
+        assert grown[minute] / clones == pytest.approx(recorded[minute], rel=0.15, abs=20)
+    assert dispersion(grown, len(busy)) == pytest.approx(clones * dispersion(recorded, len(busy)), rel=0.1)
+    at_once = sum(shift < 0.05 for (_, clone), shift in shifts.items() if clone)
+    assert at_once < 0.02 * len(begun) * (clones - 1)
+
+
+def dispersion(counts: Counter[int], minutes: int) -> float:
+    """Variance over mean of the counts of minutes; it grows with the load where the shape of the bursts stays."""
+    values = [counts[minute] for minute in range(minutes)]
+    mean = sum(values) / minutes
+    return sum((value - mean) ** 2 for value in values) / minutes / mean
