@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from replay.artefacts import read_manifest, write_manifest
+from replay.auth_file import TokenCall
 from replay.capture.manifest import Origin
 from replay.identities import IdentitiesFile
 from replay.runs import Target
@@ -109,10 +110,18 @@ class RunSpec(msgspec.Struct, frozen=True):
     breaker: Breaker | None = Breaker()
     profile: list[Stage] = []
     hooks: HooksFile | None = None
+    auth: TokenCall | None = None
+    """How the engines fetch the token that goes with every request."""
     identities: IdentitiesFile | None = None
     """The accounts that clones of recorded people are given."""
     production: dict[str, tuple[float, float]] = {}
     """Route → median and p95 of production in milliseconds, for Locust's page; 0 where unknown."""
+
+    @property
+    def replaced(self) -> frozenset[str]:
+        """The headers, in lower case, that the run gives every request itself."""
+        names = [*self.headers, *([self.auth.header] if self.auth is not None else [])]
+        return frozenset(map(str.lower, names))
 
 
 def write_spec(folder: Path, spec: RunSpec) -> Path:

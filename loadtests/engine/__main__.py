@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from loadtests.engine.admission import Admitted, admitted
+from loadtests.engine.admission import Admitted, admitted, token_header
+from loadtests.engine.auth_token import Token, keep_fresh
 from loadtests.engine.conductor import Conductor
 from loadtests.engine.control import (
     Finished,
@@ -57,6 +58,7 @@ class Engine:
 
     def __init__(self, order: Admitted, worker: int) -> None:
         spec, plan, targets, hooks = order.spec, order.plan, order.targets, order.hooks
+        self._order, self._spec = order, spec
         self._loop = asyncio.get_running_loop()
         self._worker = worker
         self._outbox = Outbox(sys.stdout.fileno())
@@ -71,7 +73,7 @@ class Engine:
             {target.host: n for n, target in enumerate(targets)},
             frozenset(spec.writes),
             spec.speed,
-            frozenset(map(str.lower, spec.headers)),
+            spec.replaced,
             order.columns,
         )
         self._reader = reader
@@ -84,8 +86,8 @@ class Engine:
         self._recorder = Recorder(
             out / f"samples-{worker:03d}.arrow", worker, reader.routes.names, reader.methods.names, self._written
         )
-        values = header_values(spec.headers, os.environ)
-        stamps = [Stamp(target.authority, spec.run_id, values, spec.traceparent) for target in targets]
+        values = header_values(spec.headers, os.environ) | token_header(order)
+        self._stamps = stamps = [Stamp(target.authority, spec.run_id, values, spec.traceparent) for target in targets]
         self._hooked = Hooked(hooks, stamps, reader.methods.names, reader.routes.names) if hooks is not None else None
         limits = Limits(
             connections=connections(spec, open_files()),
@@ -151,7 +153,10 @@ class Engine:
         """Do as the worker says, to the end."""
         self._loop.add_reader(sys.stdin.fileno(), self._listen)
         self._outbox.put(Ready())
+        renewing = self._keep_token_fresh()
         await self._over
+        if renewing is not None:
+            renewing.cancel()
         self._loop.remove_reader(sys.stdin.fileno())
         for pool in self._pools:
             await pool.close()
@@ -176,6 +181,17 @@ class Engine:
         self._outbox.put(self.result)
         self._outbox.finish()
         return self.result
+
+    def _keep_token_fresh(self) -> asyncio.Task[None] | None:
+        call, fetch, token = self._spec.auth, self._order.fetch_token, self._order.token
+        if call is None or fetch is None or token is None:
+            return None
+
+        def give(renewed: Token) -> None:
+            for stamp in self._stamps:
+                stamp.give(call.header, renewed.value)
+
+        return self._loop.create_task(keep_fresh(token, fetch, give, partial(self._conductor.stop, "worker lost")))
 
     def _listen(self) -> None:
         for text in self._input.lines():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from loadtests.engine.hooks_file import HooksFunctions, begun
+from loadtests.engine.auth_token import Token, fetched
+from loadtests.engine.hooks_file import Fetcher, HooksFunctions, begun
 from replay.errors import RefusedError, ReplayError
 from replay.identities import Account, Accounts, assigned, file_state, known_columns, read_accounts
 from replay.plan.store import Plan, open_plan, state_of
@@ -38,6 +40,10 @@ class Admitted:
     columns: frozenset[str]
     """What the accounts say of what the plan's logins take."""
     account: Account = field(repr=False)
+    fetch_token: Callable[[], Token] | None = field(repr=False)
+    """Fetches the token of ``--auth``; None where the run has none."""
+    token: Token | None
+    """The first of them."""
 
     def ways(self) -> list[Way]:
         """By number of the target, where its connections lead."""
@@ -54,7 +60,8 @@ def admitted(spec: RunSpec, worker: int, environment: Mapping[str, str]) -> Admi
 
     Raises:
         RefusedError: a target is forbidden, or the run has no such worker.
-        ReplayError: the plan or the accounts are not those of the order, or the hooks file cannot begin.
+        ReplayError: the plan or the accounts are not those of the order, the hooks file cannot begin, or there is no
+            token.
     """
     if not 0 <= worker < spec.workers:
         raise RefusedError(f"worker {worker} of {spec.workers}: this run has no place for it.")
@@ -66,6 +73,7 @@ def admitted(spec: RunSpec, worker: int, environment: Mapping[str, str]) -> Admi
     accounts, password = _accounts(spec), environment.get(LOGIN_PASSWORD_VARIABLE, "")
     logins = plan.manifest.logins
     reuse = spec.identities is not None and spec.identities.reuse
+    fetch_token = _token_fetch(spec, interlock, targets, environment)
     return Admitted(
         spec,
         plan,
@@ -74,7 +82,23 @@ def admitted(spec: RunSpec, worker: int, environment: Mapping[str, str]) -> Admi
         interlock,
         known_columns(logins.columns, accounts, password),
         assigned(accounts, password, logins.people, reuse=reuse),
+        fetch_token,
+        fetch_token() if fetch_token is not None else None,
     )
+
+
+def _token_fetch(
+    spec: RunSpec, interlock: Interlock, targets: Sequence[TargetURL], environment: Mapping[str, str]
+) -> Callable[[], Token] | None:
+    call = spec.auth
+    if call is None:
+        return None
+    if call.target is not None:
+        pinned = {"": (interlock.confirm(call.target), call.target.address)}
+    else:
+        pinned = {url.host: (url, target.address) for url, target in zip(targets, spec.targets, strict=True)}
+    fetch = Fetcher(pinned, tls_context(spec.tls), f"{spec.run_id}-token")
+    return partial(fetched, call, fetch, environment)
 
 
 def _accounts(spec: RunSpec) -> Accounts | None:
@@ -84,3 +108,9 @@ def _accounts(spec: RunSpec) -> Accounts | None:
     if file_state(Path(ordered.path), reuse=ordered.reuse) != ordered:
         raise ReplayError(f"{ordered.path}: was changed since the run was ordered. Start it again.")
     return read_accounts(ordered.path)
+
+
+def token_header(order: Admitted) -> dict[str, str]:
+    """The header that carries the first token; empty where the run has none."""
+    call, token = order.spec.auth, order.token
+    return {call.header: token.value} if call is not None and token is not None else {}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtests.engine.admission import Admitted, admitted
+from loadtests.engine.admission import Admitted, admitted, token_header
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.guarded_loop import event_loop
 from loadtests.engine.hooked import Hooked
@@ -39,10 +39,10 @@ class Prober:
             plan,
             {target.host: n for n, target in enumerate(targets)},
             frozenset(),
-            replaced=frozenset(map(str.lower, spec.headers)),
+            replaced=spec.replaced,
             columns=order.columns,
         )
-        values = header_values(spec.headers, os.environ)
+        values = header_values(spec.headers, os.environ) | token_header(order)
         self._stamps = [Stamp(target.authority, f"{spec.run_id}-preflight", values) for target in targets]
         methods, routes = self.reader.methods.names, self.reader.routes.names
         self._hooked = Hooked(hooks, self._stamps, methods, routes) if hooks is not None else None

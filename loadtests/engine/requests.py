@@ -40,7 +40,7 @@ def header_values(headers: Mapping[str, str], environment: Mapping[str, str]) ->
     """
     values = {}
     for name, variable in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or name.lower().replace("_", "-") in _RESERVED:
+        if not may_be_set(name):
             raise ReplayError(f"--header {name[:60]}: this header cannot be set. Name another.")
         value = environment.get(variable)
         if value is None:
@@ -49,6 +49,11 @@ def header_values(headers: Mapping[str, str], environment: Mapping[str, str]) ->
             raise ReplayError(f"--header {name}=env:{variable}: the value has characters that no header may hold.")
         values[name] = value
     return values
+
+
+def may_be_set(name: str) -> bool:
+    """Whether a run may give its requests header ``name``: it is one, and not ours."""
+    return _HEADER_NAME.fullmatch(name) is not None and name.lower().replace("_", "-") not in _RESERVED
 
 
 def is_one_request(planned: bytes, method: str) -> bool:
@@ -133,6 +138,11 @@ class Stamp:
         replaced = {*self.headers, *(OF_ANOTHER if self.traceparent else ())}
         names = b"|".join(re.escape(name.encode()) for name in sorted(replaced))
         self._replaced = re.compile(rb"(?i)\r\n(?:" + names + rb"):[^\r]*(?=\r\n)") if names else None
+
+    def give(self, name: str, value: str) -> None:
+        """Give all requests from now on header ``name``, which they had before with another value."""
+        self.headers = {**self.headers, name: value}
+        self.__post_init__()
 
     def wire(self, planned: bytes, method: str, trace: int) -> bytes:
         """The bytes to send; b"" where the planned bytes are not exactly one request of ``method`` in origin form."""

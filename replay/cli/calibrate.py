@@ -13,6 +13,7 @@ import typer
 from replay.artefacts import named, write_whole
 from replay.cli.output import progress, stdout
 from replay.cli.run_options import (
+    Auth,
     Certificate,
     Certificates,
     Connections,
@@ -83,6 +84,7 @@ def register(app: typer.Typer) -> None:
         processes: Processes = 0,
         writes: Writes = [],  # noqa: B006
         header: Headers = [],  # noqa: B006
+        auth: Auth = "",
         identities: Identities = "",
         reuse_identities: ReuseIdentities = False,
         login_password: LoginPassword = "",
@@ -119,6 +121,7 @@ def register(app: typer.Typer) -> None:
             processes=processes,
             writes=writes,
             headers=header,
+            auth=auth,
             identities=identities,
             reuse_identities=reuse_identities,
             login_password=login_secret(login_password),

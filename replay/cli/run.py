@@ -8,6 +8,7 @@ import typer
 
 from replay.cli.output import cell, progress, stdout
 from replay.cli.run_options import (
+    Auth,
     BreakerOption,
     Certificate,
     Certificates,
@@ -70,6 +71,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = False,
         header: Headers = [],  # noqa: B006
+        auth: Auth = "",
         identities: Identities = "",
         reuse_identities: ReuseIdentities = False,
         login_password: LoginPassword = "",
@@ -123,6 +125,7 @@ def register(app: typer.Typer) -> None:
             writes=writes,
             list_created=list_created,
             headers=header,
+            auth=auth,
             identities=identities,
             reuse_identities=reuse_identities,
             login_password=login_secret(login_password),

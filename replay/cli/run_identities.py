@@ -10,6 +10,7 @@ from replay.cli.run_survey import Survey
 from replay.errors import InputError, ReplayError
 from replay.identities import Accounts, IdentitiesFile, file_state, known_columns, read_accounts
 from replay.plan.store import LoginUse
+from replay.runspec import LOGIN_PASSWORD_VARIABLE
 from replay.secret_sources import is_source, secret_from
 
 
@@ -22,6 +23,11 @@ class Given:
     columns: frozenset[str]
     """Of the columns that the plan's logins take those that are known."""
     password: str = field(repr=False)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Variables of the engines' environment."""
+        return {LOGIN_PASSWORD_VARIABLE: self.password} if self.password else {}
 
 
 def login_secret(source: str) -> str:

@@ -30,6 +30,9 @@ Headers = Annotated[
     list[str],
     typer.Option("--header", help="NAME=env:VARIABLE, a header whose value the variable holds; repeatable."),
 ]
+Auth = Annotated[
+    str, typer.Option(metavar="FILE", help="How a token for every request is fetched and renewed (docs/sessions.md).")
+]
 Identities = Annotated[
     str,
     typer.Option(

@@ -8,23 +8,23 @@ import secrets
 from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from replay.artefacts import named
 from replay.capture.manifest import Origin
 from replay.cli.output import progress
+from replay.cli.run_auth import NO_AUTH, ordered_auth
 from replay.cli.run_examination import Examination
 from replay.cli.run_headers import header_sources
 from replay.cli.run_identities import Given, check_columns, check_number, given
 from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey
-from replay.cli.values import duration_s, share
+from replay.cli.run_texts import breaker, connection_count, hooks_file, nanoseconds, whole_path
 from replay.errors import InputError, ReplayError
 from replay.plan.store import Plan, PlanManifest, open_plan
 from replay.runs import Target
-from replay.runspec import LOGIN_PASSWORD_VARIABLE, SECOND_NS, SPEC_FORMAT, Breaker, HooksFile, PlanState, RunSpec
+from replay.runspec import SECOND_NS, SPEC_FORMAT, PlanState, RunSpec
 from replay.safety import Interlock, assign, parse_target
 from replay.tls import TLSFiles, tls_context
 
@@ -62,6 +62,7 @@ class RunOptions:
     writes: list[str] = field(default_factory=list)
     list_created: bool = False
     headers: list[str] = field(default_factory=list)
+    auth: str = ""
     identities: str = ""
     reuse_identities: bool = False
     login_password: str = field(default="", repr=False)
@@ -178,7 +179,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     clones = math.ceil(most / manifest.lanes)
     _check_rows(manifest, clones)
     check_number(identities, manifest.logins, clones)
-    stop_at_ns = _nanoseconds(options.duration) if options.duration else 0
+    stop_at_ns = nanoseconds(options.duration) if options.duration else 0
     if stages and not stop_at_ns:
         stop_at_ns = round(sum(stage.seconds for stage in stages) * SECOND_NS)
     plan_ns = max(1, round(manifest.duration_ns / options.speed))
@@ -188,16 +189,17 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     schedule_ns = min(stop_at_ns, loops * plan_ns) if stop_at_ns else loops * plan_ns
     if options.mode == "closed" and stop_at_ns and not options.loops:
         loops, schedule_ns = 0, stop_at_ns  # how long one time takes is up to the target
-    warmup_ns = _nanoseconds(options.warmup) if options.warmup else 0
+    warmup_ns = nanoseconds(options.warmup) if options.warmup else 0
     if warmup_ns >= schedule_ns:
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
     hosts = {target.host for target in targets}
     rate_per_s = _expected(manifest, hosts, options.writes) * users / at_once / max(1e-9, plan_ns / SECOND_NS)
-    most_connections = 0 if options.connections in _SHARING else _count(options.connections)
-    tls = TLSFiles(_path(options.ca), options.insecure, _path(options.cert), _path(options.key))
+    most_connections = 0 if options.connections in _SHARING else connection_count(options.connections)
+    tls = TLSFiles(whole_path(options.ca), options.insecure, whole_path(options.cert), whole_path(options.key))
     tls_context(tls)
     if options.via_proxy and options.cert:
         raise ReplayError("--via-proxy: cannot show a client certificate (--cert). Leave one of them out.")
+    auth = ordered_auth(options.auth, interlock, len(targets), options.headers) if options.auth else NO_AUTH
     spec = RunSpec(
         format=SPEC_FORMAT,
         run_id=secrets.token_hex(6),
@@ -220,16 +222,17 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         users_at_once=at_once,
         workers=options.processes or _processes(rate_per_s),
         stop_at_ns=stop_at_ns,
-        timeout_ns=_nanoseconds(options.timeout),
-        first_byte_timeout_ns=_nanoseconds(options.first_byte_timeout or options.timeout),
-        connect_timeout_ns=_nanoseconds(options.connect_timeout),
+        timeout_ns=nanoseconds(options.timeout),
+        first_byte_timeout_ns=nanoseconds(options.first_byte_timeout or options.timeout),
+        connect_timeout_ns=nanoseconds(options.connect_timeout),
         max_in_flight=options.max_in_flight,
         connections=most_connections,
         follow_sessions=options.connections == "session",
         tls=tls,
-        breaker=_breaker(options.breaker),
+        breaker=breaker(options.breaker),
         profile=stages,
-        hooks=_hooks(options.hooks) if options.hooks else None,
+        hooks=hooks_file(options.hooks) if options.hooks else None,
+        auth=auth.call,
         identities=identities.file,
         production=_production(options) if options.baseline else {},
     )
@@ -244,7 +247,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
             plan,
             hosts,
             options.writes,
-            {name.lower() for name in spec.headers},
+            spec.replaced,
             identities.columns,
             partial(check_columns, identities, manifest.logins),
         ),
@@ -256,7 +259,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         via_proxy=options.via_proxy,
         preflight=options.preflight,
         locust=options.locust,
-        secrets={LOGIN_PASSWORD_VARIABLE: options.login_password} if options.login_password else {},
+        secrets=auth.secrets | identities.secrets,
     )
 
 
@@ -291,42 +294,3 @@ def _production(options: RunOptions) -> dict[str, tuple[float, float]]:
     except ArtefactError as error:
         raise InputError(str(error)) from None
     return {one.route: (one.latency_ms.get(0.5, 0.0), one.latency_ms.get(0.95, 0.0)) for one in routes}
-
-
-def _hooks(name: str) -> HooksFile:
-    path = Path(name).resolve()
-    try:
-        source = path.read_bytes()
-        compile(source, str(path), "exec")
-    except OSError as error:
-        raise ReplayError(f"--hooks {name}: cannot be read ({error.strerror}). Name a Python file.") from None
-    except (SyntaxError, ValueError) as error:
-        line = f"line {error.lineno}" if isinstance(error, SyntaxError) else "its bytes"
-        raise ReplayError(f"--hooks {name}: is no Python ({line}). Correct it.") from None
-    return HooksFile(str(path), sha256(source).hexdigest())
-
-
-def _nanoseconds(text: str) -> int:
-    return round(duration_s(text) * SECOND_NS)
-
-
-def _path(name: str) -> str:
-    return str(Path(name).resolve()) if name else ""
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1_000_000:
-        raise ReplayError(f"--connections {text[:20]}: write pool, session, or how many a pool may have, as 64.")
-    return int(text)
-
-
-def _breaker(text: str) -> Breaker | None:
-    if text == "off":
-        return None
-    parts = text.split("/")
-    if len(parts) not in {2, 3}:
-        raise ReplayError(
-            f"--breaker '{text[:40]}': write SHARE/SECONDS as 50%/10s, 50%/10s/5s with a limit, or 'off'."
-        )
-    slower_than_ns = round(duration_s(parts[2]) * SECOND_NS) if len(parts) == 3 else 0
-    return Breaker(share(parts[0]), max(1, round(duration_s(parts[1]))), slower_than_ns)

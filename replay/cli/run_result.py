@@ -111,8 +111,8 @@ def _at_proxy(manifest: RunManifest, unseen: int, problem: str) -> RunManifest:
 
 def _preflight(order: Order, survey: Survey, spec_path: Path, environment: dict[str, str]) -> str:
     probes = survey.probes
-    if order.spec.hooks is not None and not (order.preflight and probes):
-        run_preflight.probe(spec_path, [], environment)  # a hooks file that cannot begin says so before Locust starts
+    if (order.spec.hooks is not None or order.spec.auth is not None) and not (order.preflight and probes):
+        run_preflight.probe(spec_path, [], environment)  # what cannot begin says so before Locust starts
     if not order.preflight:
         return "overridden"
     if not probes:
