@@ -23,6 +23,7 @@ from loadtests.engine.lanes import share
 from loadtests.page import add_tabs
 from loadtests.users import EngineParent, LaneUser, as_report
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_REFUSED, RefusedError
+from replay.hosts.clock import local_ns
 from replay.runspec import SPEC_VARIABLE, RunSpec, read_spec
 from replay.safety import Interlock
 
@@ -140,10 +141,10 @@ class Worker:
             _refuse(self._environment, error)
 
     def start(self, epoch_ns: int) -> None:
-        """The master says when the run clock is zero."""
+        """The master says when the run clock is zero, by the clock of its host."""
         if self._refused:
             return
-        self._parent.start(epoch_ns, self._share())
+        self._parent.start(local_ns(Path(SPEC.out), epoch_ns), self._share())
 
     def users_changed(self, users_of_all: int) -> None:
         """The master says how many users all workers have together."""

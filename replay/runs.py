@@ -56,6 +56,28 @@ class Day(msgspec.Struct, frozen=True):
     duration_ns: int
 
 
+class Host(msgspec.Struct, frozen=True):
+    """A host other than the master's that generated a part of the load."""
+
+    name: str
+    address: str
+    """As the master saw it."""
+    workers: list[int]
+    """Those of the run that it started, as in the samples' column ``worker``."""
+    targets: list[Target]
+    """With the addresses that were pinned on this host."""
+    clock_offset_ns: int | None
+    """How far the master's monotonic clock was before this one when the run began; None where the host was lost."""
+    clock_error_ns: int | None
+    """The offset is within ± this: half of the shortest round trip."""
+    clock_drift_ns: int | None
+    """By how much the offset had changed when the host took leave."""
+    wall_offset_ns: int | None
+    """What to add to this host's time of day to have the master's: logs go by it."""
+    lost: str = ""
+    """Why it was lost; '' where it was not."""
+
+
 class RunManifest(msgspec.Struct, frozen=True):
     """What a run says of itself."""
 
@@ -90,6 +112,8 @@ class RunManifest(msgspec.Struct, frozen=True):
     """Each request was the child of a trace of its own (``replay/traces.py``)."""
     workers: int = 0
     targets: list[Target] = []
+    hosts: list[Host] = []
+    """Where the load came from, in a run over several hosts; empty where it all came from one."""
     requests: int = 0
     """Samples written."""
     planned: int = 0

@@ -124,7 +124,7 @@ class SampleWriter:
 
 
 def compact(run: Path, change: Callable[[pa.Table], pa.Table] | None = None) -> int:
-    """Turn the streams of ``run`` into Parquet, one file each, and return the number of samples.
+    """Turn the streams of ``run`` into Parquet, one file each, and return the number of samples in all tables.
 
     ``change`` may change the samples of a part on their way.
 
@@ -132,7 +132,6 @@ def compact(run: Path, change: Callable[[pa.Table], pa.Table] | None = None) -> 
     """
     import pyarrow.parquet as pq  # as in read_batches
 
-    rows = 0
     for stream in sorted(run.glob(f"samples-*{STREAM_SUFFIX}")):
         table = stream.with_suffix(TABLE_SUFFIX)
         part = table.with_name(f".{table.name}.part")
@@ -144,10 +143,9 @@ def compact(run: Path, change: Callable[[pa.Table], pa.Table] | None = None) -> 
             for batches in _groups(read_batches(stream)):
                 unified = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
                 writer.write_table(unified if change is None else change(unified))
-                rows += unified.num_rows
         part.replace(table)
         stream.unlink()
-    return rows
+    return sum(pq.read_metadata(table).num_rows for table in run.glob(f"samples-*{TABLE_SUFFIX}"))
 
 
 def _groups(batches: Iterator[pa.RecordBatch], size: int = 1 << 17) -> Iterator[list[pa.RecordBatch]]:

@@ -18,26 +18,30 @@ from replay.cli.run_options import (
     FirstByteTimeout,
     Headers,
     Hooks,
+    Hosts,
     Identities,
     Insecure,
     Key,
     LoginPassword,
     Loops,
+    MasterAddress,
     MaxInFlight,
     Mode,
     Preflight,
     Processes,
     ReuseIdentities,
     Scale,
+    Secret,
     Speed,
     Targets,
     Timeout,
     Traceparent,
     ViaProxy,
     Warmup,
+    WorkerOf,
     Writes,
 )
-from replay.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
+from replay.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, ReplayError
 
 _SHOWN = 10
 
@@ -48,7 +52,7 @@ def register(app: typer.Typer) -> None:
     @app.command(context_settings={"allow_extra_args": True})
     def run(
         context: typer.Context,
-        plan: Annotated[str, typer.Argument(help="The plan's folder (made by 'replay plan').")],
+        plan: Annotated[str, typer.Argument(help="The plan's folder (made by 'replay plan').")] = "",
         target: Targets = [],  # noqa: B006
         output: Annotated[str, typer.Option("-o", "--output", help="The run's folder, or a name under runs/.")] = "",
         scale: Scale = 1.0,
@@ -89,6 +93,10 @@ def register(app: typer.Typer) -> None:
         hooks: Hooks = "",
         via_proxy: ViaProxy = False,
         preflight: Preflight = True,
+        master: MasterAddress = "",
+        hosts: Hosts = 0,
+        worker: WorkerOf = "",
+        secret: Secret = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     ) -> int:
         """Replay a plan against staging with Locust, at its recorded timing, and keep a sample of every request.
@@ -103,7 +111,17 @@ def register(app: typer.Typer) -> None:
             replay run shop.plan --target https://staging.example --scale 2.5 --header Authorization=env:TOKEN -o x2
 
             replay run shop.plan --target shop.example=http://10.0.0.7 --writes 'POST /cart' --dry-run
+
+            replay run shop.plan --target https://staging.example --master 10.0.0.5:7077 --hosts 2 -o x10
+
+            replay run --worker 10.0.0.5:7077 --target https://staging.example
         """
+        if worker:
+            from replay.cli.run_worker import serve, worker_options
+
+            return serve(worker_options(context.params, typed(context)))
+        if not plan:
+            raise ReplayError("no plan. Name its folder, as 'replay run shop.plan --target URL'.")
         from replay.cli.run_identities import login_secret
         from replay.cli.run_order import RunOptions, prepare
         from replay.cli.run_result import perform
@@ -143,6 +161,9 @@ def register(app: typer.Typer) -> None:
             hooks=hooks,
             via_proxy=via_proxy,
             preflight=preflight,
+            master=master,
+            hosts=hosts,
+            secret=secret,
             locust=context.args,
         )
         order = prepare(options)
@@ -169,3 +190,10 @@ def register(app: typer.Typer) -> None:
             return EXIT_OK
         progress(f"The run did not complete: {done.manifest.ended_reason or done.manifest.ended}.")
         return EXIT_INTERRUPTED if done.manifest.ended == "interrupted" else EXIT_INCOMPLETE
+
+
+def typed(context: typer.Context) -> set[str]:
+    """The names of the options that a person gave."""
+    return {
+        name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    } | ({"-- …"} if context.args else set())

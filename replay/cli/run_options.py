@@ -77,3 +77,20 @@ ViaProxy = Annotated[
 ]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
 Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="First try three safe requests a route.")]
+MasterAddress = Annotated[
+    str,
+    typer.Option(
+        "--master", help="Listen at this HOST:PORT for other hosts, and have them generate the load (docs/hosts.md)."
+    ),
+]
+Hosts = Annotated[int, typer.Option("--hosts", min=0, help="With --master: how many hosts generate the load.")]
+WorkerOf = Annotated[
+    str, typer.Option("--worker", help="Generate a part of the load for the master at this HOST:PORT.")
+]
+Secret = Annotated[
+    str,
+    typer.Option(
+        "--secret",
+        help="env:VARIABLE or fd:NUMBER, the secret of master and workers, if not env:DRESS_REHEARSAL_SECRET.",
+    ),
+]

@@ -22,6 +22,7 @@ from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey
 from replay.cli.run_texts import breaker, connection_count, hooks_file, nanoseconds, whole_path
 from replay.errors import InputError, ReplayError
+from replay.hosts.address import SECRET_SOURCE, Address, parse_address
 from replay.plan.store import Plan, PlanManifest, open_plan
 from replay.runs import Target
 from replay.runspec import SECOND_NS, SPEC_FORMAT, PlanState, RunSpec
@@ -80,7 +81,21 @@ class RunOptions:
     key: str = ""
     hooks: str = ""
     preflight: bool = True
+    master: str = ""
+    hosts: int = 0
+    secret: str = ""
     locust: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """Other hosts that are to generate the load."""
+
+    address: Address
+    """Where this one listens for them."""
+    hosts: int
+    secret: str
+    """Where the secret is, as ``env:VARIABLE`` or ``fd:NUMBER``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,8 @@ class Order:
     locust: list[str]
     secrets: dict[str, str] = field(repr=False)
     """Variables of the engines' environment that no file holds."""
+    far: Far | None = None
+    """The hosts that generate the load; None where this one does."""
 
     def load(self, survey: Survey) -> str:
         """In words, what is sent in which time."""
@@ -194,6 +211,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
     hosts = {target.host for target in targets}
     rate_per_s = _expected(manifest, hosts, options.writes) * users / at_once / max(1e-9, plan_ns / SECOND_NS)
+    far = _far(options)
     most_connections = 0 if options.connections in _SHARING else connection_count(options.connections)
     tls = TLSFiles(whole_path(options.ca), options.insecure, whole_path(options.cert), whole_path(options.key))
     tls_context(tls)
@@ -220,7 +238,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         loops=loops,
         users=users,
         users_at_once=at_once,
-        workers=options.processes or _processes(rate_per_s),
+        workers=_processes(options.processes, far, rate_per_s),
         stop_at_ns=stop_at_ns,
         timeout_ns=nanoseconds(options.timeout),
         first_byte_timeout_ns=nanoseconds(options.first_byte_timeout or options.timeout),
@@ -260,7 +278,22 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         preflight=options.preflight,
         locust=options.locust,
         secrets=auth.secrets | identities.secrets,
+        far=far,
     )
+
+
+def _far(options: RunOptions) -> Far | None:
+    if not options.master:
+        if options.hosts:
+            raise ReplayError("--hosts: are the workers' hosts of --master HOST:PORT. Name where it listens.")
+        return None
+    if options.hosts < 1:
+        raise ReplayError("--master: say with --hosts how many hosts are to generate the load.")
+    if options.via_proxy:
+        raise ReplayError("--via-proxy: stands on one host, and the load is to come from others (--master).")
+    if options.identities or options.login_password or options.auth:
+        raise ReplayError("--auth, --identities, --login-password: are of one host. Leave them or --master out.")
+    return Far(parse_address("--master", options.master), options.hosts, options.secret or SECRET_SOURCE)
 
 
 def _check_rows(manifest: PlanManifest, clones: int) -> None:
@@ -278,9 +311,11 @@ def _expected(manifest: PlanManifest, hosts: Set[str], writes: Collection[str]) 
     return max(1, of_hosts - unsent)
 
 
-def _processes(rate_per_s: float) -> int:
-    """As many as the mean rate needs, and no more than half of the cores."""
-    return max(1, min((os.cpu_count() or 1) // 2, math.ceil(rate_per_s / RATE_A_PROCESS)))
+def _processes(asked: int, far: Far | None, rate_per_s: float) -> int:
+    """As many as were asked for, a host; else as many as the mean rate needs, and no more than half of our cores."""
+    if far is not None:
+        return far.hosts * (asked or math.ceil(rate_per_s / far.hosts / RATE_A_PROCESS))
+    return asked or max(1, min((os.cpu_count() or 1) // 2, math.ceil(rate_per_s / RATE_A_PROCESS)))
 
 
 def _production(options: RunOptions) -> dict[str, tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Locust's processes as children of ``replay run``: a master and its workers, on loopback; none stays behind."""
+"""Locust's processes as children of ``replay run``: a master, workers, or both, on loopback; none stays behind."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from replay.artefacts import create_private
 
 _LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
 _LOOPBACK = "127.0.0.1"
+_PROGRAM = (sys.executable, "-m", "locust", "--loglevel", "INFO")
 _POLITE_S = 4.0
 _PROXIES = frozenset(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "ws", "wss", "socks", "all", "no"))
 """Variables, in either case, that clients of HTTP read of themselves."""
@@ -32,10 +33,17 @@ class Child:
 
 @dataclass(slots=True)
 class Locust:
-    """A master and its workers."""
+    """A master, workers, or both."""
 
     children: list[Child] = field(default_factory=list)
     web_url: str = ""
+    port: int = 0
+    """Of loopback, where the master listens."""
+
+    @property
+    def problem(self) -> str:
+        """Why processes on other hosts were lost; '' where there are none."""
+        return ""
 
     def ended(self) -> list[Child]:
         """The children that have ended."""
@@ -79,23 +87,41 @@ def start_locust(
 
     They load, which takes seconds, and wait for ``begin`` before they look at their orders.
     """
+    found = start_master(users, workers, host, ui, extra, environment, logs)
+    try:
+        found.children += start_workers(workers, found.port, environment, logs).children
+    except BaseException:
+        found.end()
+        raise
+    return found
+
+
+def start_master(
+    users: int, workers: int, host: str, ui: bool, extra: Sequence[str], environment: Mapping[str, str], logs: Path
+) -> Locust:
+    """As ``start_locust``, without the workers: they are elsewhere."""
     port, web_port = free_port(), free_port() if ui else 0
-    program, ours = [sys.executable, "-m", "locust", "--loglevel", "INFO"], ["-f", str(_LOCUSTFILE)]
-    master = [
-        *program,
+    command = [
+        *_PROGRAM,
         *extra,  # first: of two of a kind Locust takes the last, and ours are to win
-        *ours,
+        *("-f", str(_LOCUSTFILE)),
         *("--master", "--master-bind-host", _LOOPBACK, "--master-bind-port", str(port)),
         *("--expect-workers", str(workers), "--host", host, "-u", str(users), "-r", str(max(users, 1))),
         *("--exit-code-on-error", "0", "--only-summary"),
         *(("--web-host", _LOOPBACK, "--web-port", str(web_port), "--autostart") if ui else ("--headless",)),
     ]
-    worker = [*program, *ours, "--worker", "--master-host", _LOOPBACK, "--master-port", str(port)]
-    found = Locust(web_url=f"http://{_LOOPBACK}:{web_port}" if ui else "")
+    master = _start("master", command, environment, logs)
+    return Locust([master], f"http://{_LOOPBACK}:{web_port}" if ui else "", port)
+
+
+def start_workers(workers: int, port: int, environment: Mapping[str, str], logs: Path) -> Locust:
+    """As ``start_locust``, without the master, which is reached at ``port`` of loopback."""
+    address = ("--master-host", _LOOPBACK, "--master-port", str(port))
+    found = Locust(port=port)
     try:
-        found.children.append(_start("master", master, environment, logs))
         for number in range(workers):
-            found.children.append(_start(f"worker-{number}", worker, environment, logs))
+            command = [*_PROGRAM, "-f", str(_LOCUSTFILE), "--worker", *address]
+            found.children.append(_start(f"worker-{number}", command, environment, logs))
     except BaseException:
         found.end()
         raise
@@ -122,6 +148,12 @@ def direct(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment for processes that send: no library in them finds a proxy in it that nobody has checked."""
     kept = {name: value for name, value in environment.items() if name.lower() not in _PROXIES}
     return kept | {"no_proxy": "*", "NO_PROXY": "*"}
+
+
+def import_path() -> str:
+    """``PYTHONPATH`` for Locust's processes, which import our packages from where this program did."""
+    here = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH", "")])]) if here in sys.path else here
 
 
 def free_port() -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,12 +16,14 @@ from replay.artefacts import left_behind, new_folder, versions, write_manifest
 from replay.cli import run_preflight
 from replay.cli.output import progress
 from replay.cli.run_load import load_changes
+from replay.cli.run_master import collect, gather, listening, start_far, with_hosts
 from replay.cli.run_order import Order
-from replay.cli.run_processes import start_locust
+from replay.cli.run_processes import import_path, start_locust
 from replay.cli.run_survey import Survey
 from replay.cli.run_via import proxies
 from replay.cli.run_watch import Watch, watch
 from replay.errors import ReplayError
+from replay.hosts.master import Master
 from replay.journal import journal_path
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
 from replay.runspec import SECOND_NS, SPEC_NAME, SPEC_VARIABLE, RunSpec, write_spec
@@ -52,29 +54,34 @@ def perform(order: Order) -> Done:
     run_preflight.reach(spec.targets, spec.tls)
     for left in left_behind(order.folder.parent):
         progress(f"{left}: left by a run that was killed; its samples-*.arrow can be read. Remove it.")
-    with new_folder(order.folder) as part:
+    with listening(order.far) as master, new_folder(order.folder) as part:
         logs = part / LOGS_NAME
         logs.mkdir(mode=0o700)
         with proxies(spec, order.via_proxy, part) as via:
             spec = msgspec.structs.replace(spec, out=str(part.resolve()), via=via.ports)
-            preflight, seen = _replay(order, spec, part, logs)
+            preflight, seen = _replay(order, spec, part, logs, master)
         times = via.times()
+        if master is not None:
+            collect(master)
         samples = compact(part, times.moved if times is not None else None)
         manifest = _manifest(order, seen, samples, preflight)
         if times is not None:
             manifest = _at_proxy(manifest, times.unseen, via.problem)
+        if master is not None:
+            manifest = with_hosts(manifest, master)
         for worker in range(spec.workers):
             journal_path(part, worker).unlink(missing_ok=True)
         write_manifest(part / MANIFEST_NAME, manifest)
     return Done(order.folder, manifest)
 
 
-def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, Watch]:
+def _replay(order: Order, spec: RunSpec, part: Path, logs: Path, master: Master | None) -> tuple[str, Watch]:
     """What became of the preflight, and of the run. Locust's processes load while the plan is still examined."""
     environment = (
-        os.environ | {SPEC_VARIABLE: str((part / SPEC_NAME).resolve()), "PYTHONPATH": _path()} | order.secrets
+        os.environ | {SPEC_VARIABLE: str((part / SPEC_NAME).resolve()), "PYTHONPATH": import_path()} | order.secrets
     )
-    locust = start_locust(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
+    start = start_locust if master is None else partial(start_far, master, order)
+    locust = start(spec.users, spec.workers, spec.targets[0].url, order.ui, order.locust, environment, logs)
     try:
         examined = order.examination.result()
         spec_path = write_spec(part, msgspec.structs.replace(spec, plan_state=examined.state))
@@ -82,6 +89,8 @@ def _replay(order: Order, spec: RunSpec, part: Path, logs: Path) -> tuple[str, W
         _announce(order, examined.survey)
         if locust.web_url:
             progress(f"Locust's page is at {locust.web_url}")
+        if master is not None:
+            gather(master)
         locust.begin()
     except BaseException:
         locust.end()
@@ -195,9 +204,3 @@ def _longest_s(order: Order) -> float:
     spec = order.spec
     schedule_ns = order.schedule_ns if spec.mode != "closed" else spec.stop_at_ns
     return (schedule_ns + spec.timeout_ns) / SECOND_NS + _MARGIN_S if schedule_ns else math.inf
-
-
-def _path() -> str:
-    # Locust's processes import loadtests and replay from where this program was imported.
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH", "")])]) if here in sys.path else here

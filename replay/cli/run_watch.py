@@ -120,6 +120,9 @@ def _follow(locust: Locust, seen: Watch, line: ProgressLine, longest_s: float, s
         if silent:
             seen.problem = f"the engine of worker {silent[0]} has said nothing for {_SILENCE_S:.0f} s"
             return
+        if locust.problem:
+            seen.problem = locust.problem
+            return
         if seen.over:
             locust.wait(_FINISH_S if len(seen.ends) == seen.workers else _GRACE_S)
             return

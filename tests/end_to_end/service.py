@@ -25,6 +25,8 @@ class Service:
         paths: Collection[str] | None = None,
         refuses_after_s: float | None = None,
         stalls_after_s: float | None = None,
+        address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.requests: list[str] = []
         self.connections = 0
@@ -36,15 +38,16 @@ class Service:
         self._first_request = asyncio.Event()
         self._stalled = False
         self._ready = threading.Event()
+        self._address = address
         self._writers: set[asyncio.StreamWriter] = set()
-        self.port = 0
+        self.port = port
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         assert self._ready.wait(10)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._address}:{self.port}"
 
     def stop(self) -> None:
         """End the service and wait for its thread."""
@@ -56,7 +59,7 @@ class Service:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=128)
+        server = await asyncio.start_server(self._connection, self._address, self.port, backlog=128)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         misbehaving = asyncio.create_task(self._misbehave(server))
