@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # The tests start some hundred processes of ours: compiled once, each of them starts sooner.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo demo-regression lint test test-quick bench mutants requirements clean
+.PHONY: help setup demo demo-regression lint test test-quick bench mutants docs requirements clean
 
 help:
 	@echo "make demo             the whole way on this machine, ends in READY"
@@ -14,6 +14,7 @@ help:
 	@echo "make test             lint, types, import rule and all tests"
 	@echo "make mutants          disable each rule of the sanitiser in turn: the leak test must notice"
 	@echo "make bench            benchmarks (print tables, assert nothing)"
+	@echo "make docs             the documentation site, in build/site"
 
 $(READY): requirements.txt pyproject.toml
 	@for python in python3.13 python3.12 python3 python; do \
@@ -54,10 +55,22 @@ bench: $(READY)
 mutants: $(READY)
 	@$(BIN)/python tests/leak/mutants.py
 
+$(VENV)/docs/.ready: requirements-docs.txt $(READY)
+	test -x $(VENV)/docs/bin/python || $(BIN)/python -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
+	@touch $@
+
+# Its reference is made from the code by tests/documentation; any warning is an error.
+docs: $(VENV)/docs/.ready
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
+
 # Needs uv; writes no index address into the file.
 requirements:
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --group dev pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --group docs -o requirements-docs.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
