@@ -1,4 +1,4 @@
-"""``replay metrics``: a capture or a run under way, for Prometheus."""
+"""``replay metrics``: a capture or a run under way, for Prometheus or by OTLP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from replay.errors import EXIT_OK, IncompleteError, ReplayError
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-HELP = """Serve a capture's or a run's metrics for Prometheus while it is under way.
+HELP = """Serve a capture's or a run's metrics for Prometheus while it is under way, or push them by OTLP.
 
 A process of its own that reads what the capture or run writes about itself, so it can slow neither down. It ends when
 they do, after --linger, so that the last figures are fetched too.
@@ -27,6 +27,8 @@ Examples:
   replay metrics runs/candidate --listen 0.0.0.0:9464
 
   replay metrics runs/candidate --once
+
+  replay metrics runs/candidate --otlp http://collector:4318
 """
 POLL_S = 0.5
 
@@ -39,6 +41,11 @@ def register(app: typer.Typer) -> None:
         path: Annotated[str, typer.Argument(help="A capture, or the -o of a run.")],
         listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to serve /metrics.")] = "127.0.0.1:9464",
         linger: Annotated[str, typer.Option(help="How long to go on when it has ended.")] = "30s",
+        otlp: Annotated[
+            str,
+            typer.Option(metavar="URL", help="Push to this OpenTelemetry endpoint (OTLP/HTTP), and serve nothing."),
+        ] = "",
+        every: Annotated[str, typer.Option(help="With --otlp: how often.")] = "5s",
         once: Annotated[bool, typer.Option("--once", help="Print the present figures and end.")] = False,
     ) -> int:
         from prometheus_client import CollectorRegistry, generate_latest, start_http_server
@@ -50,6 +57,9 @@ def register(app: typer.Typer) -> None:
         registry = CollectorRegistry()
         list(source.ask())  # a name that means nothing is said now, not at the first question
         registry.register(source)
+        if otlp:
+            _push(source, otlp, path, 0 if once else duration_s(every))
+            return EXIT_OK
         if once:
             typer.echo(generate_latest(registry).decode(), nl=False)
             return EXIT_OK
@@ -94,6 +104,26 @@ def _source(path: str) -> _Source:
         return _Source(lambda: capture_metrics(capture), lambda: read_capture_manifest(capture).complete)
     run = RunFollower(named(path, "runs"))
     return _Source(run.metrics, lambda: run.is_over)
+
+
+def _push(source: _Source, url: str, path: str, every_s: float) -> None:
+    """Push until it is over, and once more then; ``every_s`` 0: once."""
+    try:
+        from replay.telemetry.otlp import OtlpPusher
+    except ImportError:
+        raise ReplayError("--otlp: needs further packages. Install dress-rehearsal[otel].") from None
+    pusher = OtlpPusher(url, Path(path).name)
+    try:
+        while True:
+            is_last = not every_s or _is_over(source)  # asked first, so that the last figures are those of the end
+            is_taken = pusher.push(source.collect(), time.time_ns())
+            if is_last:
+                break
+            time.sleep(every_s)
+    finally:
+        pusher.close()
+    if not is_taken:
+        raise IncompleteError(f"--otlp {url}: did not take the last figures. Check the endpoint.")
 
 
 def _wait(source: _Source, linger_s: float) -> None:
