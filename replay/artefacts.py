@@ -17,14 +17,20 @@ from pathlib import Path
 import msgspec
 
 from replay.errors import InputError, ReplayError
+from replay.storage import is_address, mirror, publish
 
 
 class _Head(msgspec.Struct):
     format: str
 
 
-def named(name: str, parent: str) -> Path:
-    """The folder that a NAME on the command line means: a path where it has a separator, else ``parent/NAME``."""
+def named(name: str, parent: str, *, new: bool = False) -> Path:
+    """The folder that a NAME on the command line means: a path where it has a separator, else ``parent/NAME``.
+
+    An address (``s3://…``) means a folder that stands for it (``replay/storage.py``): with what is there, or ``new``.
+    """
+    if is_address(name):
+        return mirror(name, new=new)
     path = Path(name)
     if os.sep in name or (os.altsep and os.altsep in name) or name in {".", ".."}:
         return path
@@ -38,6 +44,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         ReplayError: ``path`` exists already.
     """
+    if path.parts and path.parts[0].endswith(":"):
+        raise ReplayError(f"{path}: reports are written on this host, to a folder. Copy it where it is wanted.")
     if path.exists() or path.is_symlink():
         raise ReplayError(f"{path}: exists already. Choose another name, or remove it first.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +54,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.rename(path)
+        publish(path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

@@ -19,6 +19,7 @@ from replay.plan.store import PlanManifest, open_plan
 from replay.runs import MANIFEST_NAME as RUN
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import read_batches, sample_files
+from replay.storage import is_address
 from replay.traces import trace_id
 
 type Manifest = CaptureManifest | PlanManifest | RunManifest
@@ -26,6 +27,11 @@ type Manifest = CaptureManifest | PlanManifest | RunManifest
 
 def locate(name: str) -> Path:
     """The folder that NAME means: a path, a capture, a run or a plan; raises InputError where there is none."""
+    if is_address(name):
+        path = named(name, ".")
+        if path.exists():
+            return path
+        raise InputError(f"{name}: nothing is there. Check the address.")
     for path in (Path(name), named(name, "captures"), named(name, "runs"), Path(f"{name}.plan")):
         if path.exists():
             return path

@@ -37,5 +37,5 @@ def exchanges(reader: CaptureReader, *, allow_damaged: bool) -> Iterator[Exchang
 
 
 def folder_of(output: str, parent: str) -> Path:
-    """Where an output goes: a path where it has a separator, else ``parent/NAME``."""
-    return named(output, parent)
+    """Where an output goes: a path where it has a separator, an address, else ``parent/NAME``."""
+    return named(output, parent, new=True)

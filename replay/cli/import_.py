@@ -112,7 +112,7 @@ def register(app: typer.Typer) -> None:
         key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())
         sources = open_sources(form, paths, log_format)
         _print_log_formats(sources)
-        folder = named(output, "captures")
+        folder = named(output, "captures", new=True)
         refuse_tracked(folder)
         client, by = _clients(session_by)
         cleaner = Sanitizer(rules, key, epoch_ns(sources), by, repeats=form == "log")

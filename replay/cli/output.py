@@ -7,12 +7,17 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from replay.storage import shown
+
 _CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 
 
 def plain(text: str) -> str:
-    """``text`` without control characters (C0, C1): a name from traffic or a file must not steer a terminal."""
-    return text.translate(_CONTROLS)
+    """``text`` without control characters (C0, C1): a name from traffic or a file must not steer a terminal.
+
+    Folders that stand for addresses are shown as these.
+    """
+    return shown(text).translate(_CONTROLS)
 
 
 def cell(text: str) -> Text:

@@ -92,7 +92,7 @@ def register(app: typer.Typer) -> None:
         import shutil
         from pathlib import Path
 
-        from replay.artefacts import new_folder
+        from replay.artefacts import named, new_folder
         from replay.capture.placement import refuse_tracked
         from replay.cli.captures import exchanges, open_capture
         from replay.cli.plan_probe import probe as probe_staging
@@ -111,7 +111,7 @@ def register(app: typer.Typer) -> None:
             raise ReplayError("--probe and --target: give both, or neither; a plan alone is made for no target.")
         if at not in {"now", "none"}:
             raise ReplayError(f"--at: '{at[:20]}' is neither now nor none. Leave it out for now.")
-        place = Path(output if output.endswith(".plan") else f"{output}.plan")
+        place = named(f"{output.removesuffix('.plan')}.plan", ".", new=True)
         selection = Selection(
             methods=tuple(each.upper() for each in method),
             hosts=tuple(host),

@@ -255,7 +255,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         production=_production(options) if options.baseline else {},
     )
     name = options.output or f"{plan.folder.name.removesuffix('.plan')}-{spec.run_id}"
-    folder = named(name, "runs")
+    folder = named(name, "runs", new=True)
     if folder.exists():
         raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
     return Order(

@@ -1,0 +1,189 @@
+"""The whole way by addresses, against an S3 server on loopback; and what a store may not do to an artefact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyarrow import fs
+
+from replay.artefacts import named, new_folder
+from replay.cli.main import main
+from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
+from replay.storage import Store, is_address, shown
+from tests.end_to_end.service import Service
+
+moto = pytest.importorskip("moto.server", reason="moto is not installed")
+
+pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+BUCKET = "s3://rehearsals"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[fs.S3FileSystem]:
+    """A bucket on loopback, and what is needed to reach it in the environment."""
+    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "rehearsal")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-OF-THE-STORE")
+        environment.setenv("AWS_REGION", "eu-central-1")
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        made = fs.S3FileSystem(
+            endpoint_override=f"{host}:{port}", scheme="http", allow_bucket_creation=True, allow_bucket_deletion=True
+        )
+        made.create_dir("rehearsals")
+        yield made
+    server.stop()
+
+
+def har(url: str, requests: int) -> str:
+    entries = [
+        {
+            "startedDateTime": f"2026-03-02T10:00:{number * 0.05:06.3f}Z",
+            "time": 15,
+            "request": {
+                "method": "GET",
+                "url": f"{url}/{'ab'[number % 2]}",
+                "httpVersion": "HTTP/1.1",
+                "headers": [],
+                "queryString": [],
+                "cookies": [],
+                "headersSize": -1,
+                "bodySize": 0,
+            },
+            "response": {
+                "status": 200,
+                "statusText": "OK",
+                "httpVersion": "HTTP/1.1",
+                "headers": [{"name": "Content-Type", "value": "application/json"}],
+                "cookies": [],
+                "content": {"size": 12, "mimeType": "application/json", "text": '{"ok": true}'},
+                "redirectURL": "",
+                "headersSize": -1,
+                "bodySize": 12,
+            },
+            "cache": {},
+            "timings": {"send": 0, "wait": 14, "receive": 1},
+        }
+        for number in range(requests)
+    ]
+    return json.dumps({"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": entries}})
+
+
+def test_capture_plan_baseline_run_and_gate_go_by_addresses(
+    s3: fs.S3FileSystem,
+    service: Callable[..., Service],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def replay(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        return int(ended.value.code or 0)
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gate.toml").write_text("slice_s = 0.1\n")
+    (tmp_path / "visit.har").write_text(har("http://shop.example", 30))
+    target = service().url
+
+    assert replay("import", "har", "visit.har", "-o", f"{BUCKET}/captures/visit") == 0
+    assert replay("plan", f"{BUCKET}/captures/visit", "-o", f"{BUCKET}/plans/visit") == 0
+    assert replay("baseline", f"{BUCKET}/captures/visit", "-o", f"{BUCKET}/runs/production") == 0
+    run = [f"{BUCKET}/plans/visit.plan", "--target", target, "--no-preflight", "-o", f"{BUCKET}/runs/build"]
+    assert replay("run", *run) == 0
+    assert replay("inspect", f"{BUCKET}/runs/build", "--json") == 0
+    printed = capsys.readouterr()
+    assert replay("gate", f"{BUCKET}/runs/production", f"{BUCKET}/runs/build", "-o", "verdict") in {0, 1, 3, 4}
+    assert (tmp_path / "verdict" / "verdict.json").exists()
+    assert f"{BUCKET}/runs/build: 30 samples of 30 planned requests, complete" in printed.out
+    assert "SECRET-OF-THE-STORE" not in printed.out + printed.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gate.toml", "verdict", "visit.har"]
+    stored = {entry.path for entry in s3.get_file_info(fs.FileSelector("rehearsals", recursive=True))}
+    assert {
+        "rehearsals/captures/visit/manifest.json",
+        "rehearsals/captures/visit/segment-000000.jsonl.zst",
+        "rehearsals/plans/visit.plan/requests.arrow",
+        "rehearsals/runs/production/run.json",
+        "rehearsals/runs/build/samples-000.parquet",
+    } <= stored
+    assert replay("import", "har", "visit.har", "-o", f"{BUCKET}/captures/visit") == 2
+    assert f"{BUCKET}/captures/visit: exists already" in capsys.readouterr().err
+
+
+def test_an_artefact_is_at_its_address_when_its_manifest_is(s3: fs.S3FileSystem) -> None:
+    address = f"{BUCKET}/whole/one"
+    with new_folder(named(address, ".", new=True)) as folder:
+        (folder / "run.json").write_bytes(b"{}")
+        (folder / "logs").mkdir()
+        (folder / "logs" / "master.log").write_bytes(b"x" * 3_000_000)
+        assert s3.get_file_info("rehearsals/whole/one/run.json").type == fs.FileType.NotFound
+
+    copy = named(address, ".")
+
+    assert (copy / "logs" / "master.log").stat().st_size == 3_000_000
+    assert (copy / "logs" / "master.log").stat().st_mode & 0o777 == 0o600
+    assert shown(str(copy / "run.json")) == f"{address}/run.json"
+
+
+def test_a_name_that_climbs_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    class Climbing:
+        def get_file_info(self, selector: object) -> list[fs.FileInfo]:
+            return [fs.FileInfo("bucket/name/../../.ssh/key", type=fs.FileType.File)]
+
+    with pytest.raises(InputError, match="whose name is no path below it"):
+        Store("s3://bucket/name", Climbing(), "bucket/name").fetch(tmp_path / "copy")
+
+
+def test_what_cannot_be_written_at_its_address_is_kept_here(s3: fs.S3FileSystem) -> None:
+    place = named(f"{BUCKET}/gone/one", ".", new=True)
+    s3.delete_dir("rehearsals")
+    with (
+        pytest.raises(IncompleteError, match=r"could not be written .* All of it is in") as said,
+        new_folder(place) as f,
+    ):
+        (f / "run.json").write_bytes(b"{}")
+
+    kept = Path(str(said.value).rpartition(" in ")[2].rstrip("."))
+    assert (kept / "run.json").read_bytes() == b"{}"
+    (kept / "run.json").unlink()
+    kept.rmdir()
+    kept.parent.rmdir()
+    s3.create_dir("rehearsals")
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "why"),
+    [
+        ("s3://key:SECRET@bucket/one", RefusedError, "user information"),
+        ("s3://bucket/one?secret_key=SECRET", ReplayError, "has no query"),
+        ("s3://bucket", ReplayError, "names no folder"),
+        ("nothing://bucket/one", ReplayError, "reads s3:// and gs://"),
+    ],
+)
+def test_an_address_that_is_none_is_said_without_its_secrets(
+    address: str, error: type[ReplayError], why: str
+) -> None:
+    assert is_address(address)
+    with pytest.raises(error, match=why) as said:
+        named(address, ".")
+
+    assert "SECRET" not in str(said.value)
+
+
+def test_a_live_capture_and_reports_stay_on_this_host(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["capture", "s3://bucket/friday", "--upstream", "http://127.0.0.1:9", "--listen", "127.0.0.1:0"])
+    assert "a live capture is written on this host" in capsys.readouterr().err
+    with pytest.raises(ReplayError, match="reports are written on this host"), new_folder(Path("s3://bucket/x")):
+        pass
+    assert not list(tmp_path.iterdir())
