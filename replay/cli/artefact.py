@@ -22,6 +22,9 @@ from replay.samples import read_batches, sample_files
 from replay.storage import is_address
 from replay.traces import trace_id
 
+REPORTS = ("verdict.json", "capacity.json", "calibration.json", "history.json", "comparison.json")
+"""The JSON files of the reports, in the order in which a folder's own one is told."""
+
 type Manifest = CaptureManifest | PlanManifest | RunManifest
 
 
@@ -47,6 +50,21 @@ def manifest_of(folder: Path) -> Manifest:
     if (folder / RUN).exists():
         return read_run_manifest(folder)
     raise InputError(f"{folder}: is no capture, plan or run (it holds no {CAPTURE}, {PLAN} or {RUN}).")
+
+
+def report_of(path: Path) -> dict[str, Any] | None:
+    """What is told by the report at ``path``, a folder or its JSON file; None where there is none."""
+    files = [path] if path.is_file() else [path / name for name in REPORTS if (path / name).exists()]
+    if not files:
+        return None
+    try:
+        found = msgspec.json.decode(files[0].read_bytes(), type=dict[str, Any])
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
+        found = {}
+    known = {f"{name.removesuffix('.json')}/1" for name in REPORTS}
+    if found.get("format") not in known:
+        raise InputError(f"{files[0]}: is no report of this version. Name a capture, a plan, a run or a report.")
+    return found
 
 
 def records(name: str, identity: Path | None) -> Iterator[object]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from replay.cli.output import cell, plain, progress, stdout
+from replay.cli.output import cell, plain, print_json, progress, stdout
 from replay.errors import InputError
 from replay.runs import MANIFEST_NAME, RunManifest, read_run_manifest
 
@@ -32,6 +33,7 @@ def list_baselines(
     places: Annotated[
         list[Path] | None, typer.Argument(help="Folders to look in (default: runs, baselines).")
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a list of JSON instead of the table.")] = False,
 ) -> None:
     """Every baseline, the latest first, with the capture it was made from.
 
@@ -42,6 +44,9 @@ def list_baselines(
     from rich.table import Table
 
     kept = found_in(places or list(PLACES))
+    if json:
+        print_json([{"baseline": str(folder), **_told(manifest)} for folder, manifest in kept])
+        return
     if not kept:
         where = ", ".join(str(place) for place in places or PLACES)
         progress(f"no baseline under {where}; 'replay baseline CAPTURE -o NAME' makes one")
@@ -64,6 +69,7 @@ def list_baselines(
 
 def show_baseline(
     baseline: Annotated[str, typer.Argument(help="A baseline: a name under runs/ or baselines/, or a path.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the tables.")] = False,
 ) -> None:
     """Where one baseline came from, and what production took on each route.
 
@@ -84,6 +90,9 @@ def show_baseline(
         routes = describe(read_run(folder))
     except ArtefactError as error:
         raise InputError(str(error)) from None
+    if json:
+        print_json({"baseline": str(folder), **_told(manifest), "routes": routes})
+        return
     _print_provenance(folder, manifest)
     _print_routes(routes)
 
@@ -101,6 +110,11 @@ def found_in(places: list[Path]) -> list[tuple[Path, RunManifest]]:
             if manifest.kind == "production":
                 found.append((path.parent, manifest))
     return sorted(found, key=lambda each: (each[1].created, each[1].name), reverse=True)
+
+
+def _told(manifest: RunManifest) -> dict[str, object]:
+    """The manifest without its ticks, of which a baseline has none that say anything."""
+    return {name: value for name, value in msgspec.structs.asdict(manifest).items() if name != "ticks"}
 
 
 def _print_provenance(folder: Path, manifest: RunManifest) -> None:

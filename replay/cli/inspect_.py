@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from replay.cli.identity import Identity
-from replay.cli.output import cell, stdout
+from replay.cli.output import cell, print_json, stdout
 from replay.errors import InputError
 
 
@@ -18,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def inspect(
-        path: Annotated[str, typer.Argument(help="A capture, a plan or a run.")],
+        path: Annotated[str, typer.Argument(help="A capture, a plan, a run, or a report that was written.")],
         json: Annotated[bool, typer.Option("--json", help="Print the whole manifest as JSON.")] = False,
         identity: Identity = None,
     ) -> None:
@@ -31,25 +30,28 @@ def register(app: typer.Typer) -> None:
             replay inspect friday
 
             replay inspect runs/candidate --json
+
+            replay inspect report
         """
         import msgspec
         from rich import box
         from rich.table import Table
 
         from replay.capture.manifest import CaptureManifest
-        from replay.cli.artefact import locate, manifest_of
+        from replay.cli.artefact import locate, manifest_of, report_of
 
         folder = locate(path)
-        manifest = manifest_of(folder)
+        report = report_of(folder)
+        manifest = None if report else manifest_of(folder)
+        found = report or msgspec.to_builtins(manifest)
         if json:
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
+            print_json(found)
             return
-        table = Table(
-            box=box.SIMPLE, show_header=False, title=cell(f"{folder} ({manifest.format})"), title_justify="left"
-        )
+        title = cell(f"{folder} ({found['format']})")
+        table = Table(box=box.SIMPLE, show_header=False, title=title, title_justify="left")
         table.add_column(style="bold")
         table.add_column(overflow="fold")
-        for name, value in msgspec.to_builtins(manifest).items():
+        for name, value in found.items():
             if name != "format":
                 table.add_row(cell(name), cell(_shown(value)))
         if isinstance(manifest, CaptureManifest):

@@ -35,7 +35,7 @@ from replay.cli import (
     purge,
     run,
 )
-from replay.cli.output import problem, stdout
+from replay.cli.output import hush, problem, stdout
 from replay.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError
 
 VERBS = (
@@ -80,8 +80,11 @@ def application() -> typer.Typer:
         version: Annotated[
             bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)
         ] = False,
+        quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only results, and what went wrong.")] = False,
     ) -> None:
         del version  # its callback has printed it
+        if quiet:
+            hush()
 
     for verb in VERBS:
         verb(app)

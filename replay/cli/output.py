@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -36,6 +38,19 @@ stdout = _PlainConsole(highlight=False, soft_wrap=True, emoji=False, markup=Fals
 stderr = _PlainConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False, markup=False)
 
 
+_told = _PlainConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False, markup=False)
+
+
+def hush() -> None:
+    """From now on say nothing of what is being done; what went wrong is said."""
+    _told.quiet = True
+
+
+def print_json(value: object) -> None:
+    """``value`` as indented JSON on stdout, for programs."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
 def problem(message: str) -> None:
     """One line on stderr that says what went wrong."""
     stderr.print(f"replay: {message}", markup=False)
@@ -43,4 +58,4 @@ def problem(message: str) -> None:
 
 def progress(message: str) -> None:
     """One line on stderr that says what is being done."""
-    stderr.print(message, markup=False, style="dim")
+    _told.print(message, markup=False, style="dim")

@@ -31,6 +31,12 @@ _HEAD = "<!-- Made from the code by tests/documentation; pytest --update-golden 
 _COLUMN = re.compile(r'^ {8}\("(\w+)", (.+?)\),(?:  # (.*))?$', re.MULTILINE)
 _GOES_ON = re.compile(r"[ \\]*\n\s*(?!replay )")
 _MARKUP = re.compile(r"\[/?bold\]")
+_SHELL = """\
+Results go to stdout, progress and problems to stderr; `replay -q VERB` says no progress, and `NO_COLOR=1` takes the
+colours away. `replay --install-completion` completes verbs and options in bash, zsh and fish. For programs, `--json`
+prints what `audit`, `gate`, `history`, `baselines` and `inspect` tell; `replay inspect` tells any capture, plan, run
+or report, and `replay cat` the records of the first three.
+"""
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "exchange": exchange.Exchange,
     "capture-manifest": CaptureManifest,
@@ -52,7 +58,7 @@ def command_line() -> str:
     """Every verb with its arguments and options."""
     group: Any = typer.main.get_command(application())
     text = [_HEAD, "# Command line\n\n`replay VERB --help` says the same. Exit codes are in [architecture]"]
-    text.append("(../architecture.md#exit-codes).\n")
+    text.append("(../architecture.md#exit-codes).\n\n" + _SHELL)
     for name, command in _commands(group, "replay"):
         text += [f"\n## {name}\n", "\n", _told(command.help or ""), "\n", *_parameters(command)]
     return "".join(text)
