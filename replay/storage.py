@@ -37,6 +37,12 @@ def is_address(name: str) -> bool:
     return _ADDRESS.match(name) is not None
 
 
+def refuse_address(name: str, why: str) -> None:
+    """Raise ReplayError where a NAME is an address and only a folder of this host will do, for ``why``."""
+    if is_address(name):
+        raise ReplayError(f"{name}: {why}. Name a folder of this host.")
+
+
 def mirror(address: str, *, new: bool) -> Path:
     """The folder of this process that stands for ``address``: a copy of what is there, or nothing yet where ``new``.
 

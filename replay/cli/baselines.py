@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from replay.artefacts import named
 from replay.cli.output import cell, plain, print_json, progress, stdout
 from replay.errors import InputError
 from replay.runs import MANIFEST_NAME, RunManifest, read_run_manifest
+from replay.storage import is_address
 
 if TYPE_CHECKING:
     from analysis.description import RouteDescription
@@ -80,7 +82,10 @@ def show_baseline(
     from analysis.description import describe
     from analysis.samples import ArtefactError, read_run
 
-    folder = next((each for each in (Path(baseline), *(place / baseline for place in PLACES)) if each.exists()), None)
+    places = [Path(baseline), *(place / baseline for place in PLACES)]
+    if is_address(baseline):
+        places = [named(baseline, ".")]
+    folder = next((each for each in places if each.exists()), None)
     if folder is None:
         raise InputError(f"{baseline}: no such baseline. 'replay baselines list' shows those that are kept.")
     manifest = read_run_manifest(folder)

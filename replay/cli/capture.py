@@ -56,14 +56,9 @@ def register(app: typer.Typer) -> None:
         from replay.cli.keys import key_source
         from replay.cli.output import progress, stdout
         from replay.cli.values import days, duration_s, share
-        from replay.errors import ReplayError
-        from replay.storage import is_address
+        from replay.storage import refuse_address
 
-        if is_address(name):
-            raise ReplayError(
-                f"{name}: a live capture is written on this host, where no network can stop it. "
-                "Name a folder, and copy it when it has ended, its manifest last."
-            )
+        refuse_address(name, "a live capture is written on this host; copy it when it has ended, its manifest last")
         order = Order(
             folder=named(name, "captures"),
             upstream=upstream.rstrip("/"),

@@ -96,9 +96,11 @@ class _Source:
 def _source(path: str) -> _Source:
     from replay.artefacts import named
     from replay.capture.manifest import MANIFEST_NAME, read_capture_manifest
+    from replay.storage import refuse_address
     from replay.telemetry.capture import capture_metrics
     from replay.telemetry.run import RunFollower
 
+    refuse_address(path, "what is followed is what a capture or a run writes on this host")
     capture = next((each for each in (Path(path), named(path, "captures")) if (each / MANIFEST_NAME).exists()), None)
     if capture:
         return _Source(lambda: capture_metrics(capture), lambda: read_capture_manifest(capture).complete)

@@ -43,7 +43,10 @@ def register(app: typer.Typer) -> None:
         from replay.capture.purge import files_of, retained
         from replay.capture.purge import purge as remove
         from replay.cli.captures import CAPTURES
+        from replay.storage import refuse_address
 
+        for each in captures or ():
+            refuse_address(each, "what a store holds is removed by the store's own rules")
         today = dt.datetime.now(dt.UTC).date()
         worst, removed = EXIT_OK, 0
         for folder in [named(each, CAPTURES) for each in captures] if captures else _all(Path(CAPTURES)):

@@ -36,6 +36,7 @@ from replay.runs import Target
 from replay.runspec import SPEC_NAME, SPEC_VARIABLE, HooksFile, RunSpec, write_spec
 from replay.safety import Interlock, Resolver, parse_target, system_resolver
 from replay.samples import compact
+from replay.storage import refuse_address
 from replay.tls import TLSFiles, tls_context
 
 _CONNECT_S = 60.0
@@ -132,6 +133,7 @@ def _check(link: Link) -> None:
 
 def _new_folder(options: WorkerOptions, order: Order) -> Path:
     host = socket.gethostname()
+    refuse_address(options.output, "a worker's samples are kept here until the master has them")
     folder = named(options.output or f"{order.run}-{host}", "runs")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.part-{os.getpid()}")

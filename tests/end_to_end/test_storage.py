@@ -177,13 +177,34 @@ def test_an_address_that_is_none_is_said_without_its_secrets(
     assert "SECRET" not in str(said.value)
 
 
-def test_a_live_capture_and_reports_stay_on_this_host(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["capture", "s3://b/friday", "--upstream", "http://127.0.0.1:9"], "a live capture is written on this host"),
+        (["purge", "s3://b/friday"], "removed by the store's own rules"),
+        (["metrics", "s3://b/friday"], "writes on this host"),
+    ],
+    ids=["capture", "purge", "metrics"],
+)
+def test_what_needs_a_folder_of_this_host_says_so(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    why: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit):
-        main(["capture", "s3://bucket/friday", "--upstream", "http://127.0.0.1:9", "--listen", "127.0.0.1:0"])
-    assert "a live capture is written on this host" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+    assert "replay: s3://b/friday: " in (said := capsys.readouterr().err)
+    assert why in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_reports_stay_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ReplayError, match="reports are written on this host"), new_folder(Path("s3://bucket/x")):
         pass
     assert not list(tmp_path.iterdir())
