@@ -31,6 +31,7 @@ LONGEST_VALUE = 1 << 18
 _SLACK_NS = 1_000_000_000
 _FOREVER = 1 << 62
 _STEPS = frozenset({".", ".."})
+_UTF_8 = frozenset({"", "utf-8", "utf8"})
 
 
 @dataclass(slots=True)
@@ -215,12 +216,12 @@ class Living:
         answer = kept_answer(bytes(call.kept or b""))
         if answer is None:
             return
-        pairs = list(answer.headers)
+        pairs = answer.headers
         if bindings.sets_cookies:
             lines = [value for name, value in pairs if name == "set-cookie"]
             state.jar.take(lines, self._sites[call.row.target], _path(call.row.wire), self._now_s())
         if bindings.take and _is_as_recorded(answer.status, call.row.expected):
-            places = Places(pairs, _text(pairs, answer.body) if is_whole and answer.is_whole else None)
+            places = Places(list(pairs), _text(pairs, answer.body) if is_whole and answer.is_whole else None)
             for take in bindings.take:
                 value = places.at(take.place)
                 if value is not None and len(value) <= LONGEST_VALUE:
@@ -237,9 +238,15 @@ def _path(wire: bytes) -> str:
 
 
 def _text(pairs: Sequence[tuple[str, str]], body: bytes) -> str | None:
-    codings = ",".join(value for name, value in pairs if name == "content-encoding")
-    charset = next((value.partition("charset=")[2] for name, value in pairs if name == "content-type"), "")
+    codings = charset = ""
+    for name, value in pairs:
+        if name == "content-encoding":
+            codings = f"{codings},{value}"
+        elif name == "content-type":
+            charset = value.lower().partition("charset=")[2].partition(";")[0].strip("\"' ")
+    if not codings and charset in _UTF_8 and body.isascii():
+        return None if b"\x00" in body else body.decode("ascii")
     try:
-        return text_of(decoded(body, codings), charset.partition(";")[0].strip("\" '"))
+        return text_of(decoded(body, codings), charset)
     except UndecodableError:
         return None
