@@ -4,7 +4,8 @@
 
 Records the shop's visitors once, imports the recording under three policies and one key, and replays its safe
 requests against a staging with the same catalogue (keep), one that was filled through ``replay pseudonymise``, and
-one with a catalogue of its own (pools). Takes about three minutes.
+one with a catalogue of its own (pools). Then everything, writes too, against the same catalogue as it was before the
+first visitor: once with links and accounts of its own, once without any rules. Takes about four minutes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -32,6 +33,7 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from replay.capture.segments import read_exchanges
+from replay.demo.catalogue import customers
 from replay.demo.children import Children
 from replay.demo.store import create
 from replay.plan.store import open_plan
@@ -127,6 +129,15 @@ def catalogue(path: Path, production: Path, rows: list[list[object]]) -> Path:
     return path
 
 
+def accounts(folder: Path) -> Path:
+    """The shop's accounts, as a team that made them for staging would have them."""
+    path = folder / "accounts.csv"
+    path.touch(0o600)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("email", "password"), *((each.email, each.password) for each in customers())])
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a replay met."""
@@ -140,10 +151,16 @@ class Outcome:
     """The domains that the probe named."""
 
 
-def outcome(folder: Path, name: str, capture: str, url: str, *options: str) -> Outcome:
-    """Plan with a probe, run, and count."""
+def outcome(
+    folder: Path, name: str, capture: str, url: str, *options: str, writes: Sequence[str] | None = None
+) -> Outcome:
+    """Plan with a probe, run, and count. ``writes``: options of a run with all writes; None: safe requests alone."""
     said = replay(folder, "plan", f"./{capture}", "-o", f"./{name}.plan", "--probe", "--target", url, *options)
-    run = ("--no-preflight", "--breaker", "off", "--speed", "4", "-o", f"./{name}")
+    run = ["--no-preflight", "--breaker", "off", "-o", f"./{name}"]
+    run += ["--speed", "4"] if writes is None else []  # what a visitor waits for does not get faster
+    if writes is not None:
+        routes = open_plan(folder / f"{name}.plan").manifest.writes
+        run += [*writes, *(part for route in routes for part in ("--writes", route))]
     replay(folder, "run", f"./{name}.plan", "--target", url, *run)
     tables = [batch for path in sample_files(folder / name) for batch in read_batches(path)]
     sent = missed = 0
@@ -184,6 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rate", type=float, default=60)
+    parser.add_argument("--writes-alone", action="store_true", help="leave the three replays of safe requests out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, Children() as children:
         folder = Path(place)
@@ -196,13 +214,14 @@ def main() -> None:
         for policy in ("keep", "mapped", "nothing"):
             arguments = ("flows", "-o", f"./{policy}", "--policy", f"{policy}.toml", "--key-file", "team.key")
             replay(folder, "import", "flows", *arguments)
-        rows = []
+        rows: list[tuple[str, Outcome, Outcome]] = []
         pools = ("--pools", "pools.toml")
-        for title, database, unaided, aided, more in (
+        stagings: tuple[tuple[str, Path, str, str, tuple[str, ...]], ...] = (
             ("the same catalogue · keep", production, "nothing", "keep", ()),
             ("production's, mapped · pseudonymise", mapped_catalogue(folder, production), "", "mapped", ()),
             ("foreign · pools", foreign_catalogue(folder, production), "mapped", "mapped", pools),
-        ):
+        )
+        for title, database, unaided, aided, more in () if options.writes_alone else stagings:
             name = database.stem
             if not unaided:  # the same capture, and staging as it was before its data were mapped
                 with shop(children, production) as url:
@@ -211,6 +230,15 @@ def main() -> None:
                 if unaided:
                     without = outcome(folder, f"{name}-without", unaided, url)
                 rows.append((title, without, outcome(folder, f"{name}-with", aided, url, *more)))
+        found = []
+        for name, options_of_plan, options_of_run in (
+            ("alone", ("--rules", "none"), ()),
+            ("linked", (), ("--identities", str(accounts(folder)), "--reuse-identities")),
+        ):
+            create(folder / f"{name}.db")
+            with shop(children, folder / f"{name}.db") as url:
+                found.append(outcome(folder, name, "keep", url, *options_of_plan, writes=options_of_run))
+        rows.append(("the same catalogue · keep, link; writes", *found))
     print(f"{'staging · way':38} {'requests':>8} {'unaided':>8} {'aided':>8} {'KS':>7}  named by the probe, unaided")
     for title, without, aided in rows:
         print(
