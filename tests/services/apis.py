@@ -428,4 +428,38 @@ class Cart:
                 browser.ask("DELETE", f"/carts/{cart}/items/{item}")
 
 
-APIS = (OAuth, Notes, Orders, Events, Graph, Uploads, SinglePage, Cart)
+class Buckets:
+    """Uploads as S3 has them: the id comes in XML and goes into queries."""
+
+    name = "uploads, XML"
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.uploads: set[str] = set()
+
+    def answer(self, asked: Asked) -> Answered:
+        if asked.method == "POST" and asked.target.endswith("?uploads"):
+            number = token(self.dice, 30)
+            self.uploads.add(number)
+            text = f"<Result><Bucket>files</Bucket><Key>photo</Key><UploadId>{number}</UploadId></Result>"
+            return Answered(200, [("Content-Type", "application/xml")], f'<?xml version="1.0"?>{text}'.encode())
+        is_known = asked.query.get("uploadId") in self.uploads
+        return Answered(200 if is_known else 404, [("Content-Type", "application/xml")], b"<Done/>")
+
+    links: ClassVar = {
+        ("POST /files/photo", "xml/Result/UploadId", "PUT /files/photo", "query/uploadId"),
+        ("POST /files/photo", "xml/Result/UploadId", "POST /files/photo", "query/uploadId"),
+    }
+    cookies: ClassVar[set[str]] = set()
+    fresh: ClassVar[set[tuple[str, str, str]]] = set()
+
+    @staticmethod
+    def visit(browser: Browser) -> None:
+        found = re.search(r"<UploadId>(.*?)</UploadId>", browser.ask("POST", "/files/photo?uploads").text)
+        assert found
+        for part in range(1, browser.dice.randint(2, 4)):
+            browser.ask("PUT", f"/files/photo?partNumber={part}&uploadId={found[1]}", b"some content")
+        browser.ask("POST", f"/files/photo?uploadId={found[1]}", b"<Complete/>")
+
+
+APIS = (OAuth, Notes, Orders, Events, Graph, Uploads, SinglePage, Cart, Buckets)

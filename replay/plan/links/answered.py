@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from replay.plan.links.decoders import DEPTH, inside, json_leaves, leaf_at, step_into
-from replay.plan.links.places import counted, general
+from replay.plan.links.places import counted, general, quoted
 from replay.routes import is_word, word_set
 
 type Pairs = list[tuple[str, str]]
@@ -42,7 +42,11 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"(?<![^\s\"'/])([^\s=\"'<>/]++)\s*+=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+_DEEPEST = 64
 _URL_ATTRIBUTES = ("href", "action", "src", "formaction")
+_TAG_OF_XML = re.compile(r"<(/?)(?:[\w.-]++:)?+([\w.-]++)(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_PASSED_OVER = (("<!--", "-->"), ("<?", "?>"), ("<!", ">"))
+_CDATA = "<![CDATA["
 _TEMPLATE = re.compile(r"html/link\[([^\]]*)\](?:#(\d+))?")
 
 
@@ -86,6 +90,16 @@ class Answer:
         """Place → text of what a page holds for the next request."""
         return dict(_page((self.text or "")[:LONGEST_PAGE]))
 
+    @cached_property
+    def is_xml(self) -> bool:
+        """Whether the body says or looks so."""
+        return not self.is_html and ("xml" in self.content_type or (self.text or " ").lstrip()[:5] == "<?xml")
+
+    @cached_property
+    def elements(self) -> dict[str, str]:
+        """Place → text of the elements of XML that hold nothing but text."""
+        return dict(_elements((self.text or "")[:LONGEST_PAGE]))
+
     def roots(self) -> Iterator[tuple[str, str]]:
         """Every place without a step, and its text."""
         seen: dict[str, int] = {}
@@ -105,6 +119,8 @@ class Answer:
                 yield f"json{leaf.pointer}", leaf.value
         elif self.is_html:
             yield from self.page.items()
+        elif self.is_xml:
+            yield from self.elements.items()
         elif self.text:
             yield "body", self.text.strip()
 
@@ -124,14 +140,15 @@ class Answer:
             return leaf_at(self.document, rest)
         if kind == "html":
             return self.page.get(root) or self._similar(root)
+        if kind == "xml":
+            return self.elements.get(root) or _first(self.elements, root)
         if kind == "body":
             return (self.text or "").strip() or None
         return next((text for place, text in Answer(self.headers, None).roots() if place == root), None)
 
     def _similar(self, root: str) -> str | None:
         """The last link of the template, where there are fewer of them; the first of a name, where it came once."""
-        start = root.partition("#")[0]
-        return next((text for place, text in reversed(self.page.items()) if place.partition("#")[0] == start), None)
+        return _first(dict(reversed(self.page.items())), root)
 
 
 def issued(answer: Answer, roots: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
@@ -156,6 +173,45 @@ def _nested(place: str, text: str, depth: int) -> Iterator[tuple[str, str]]:
         is_url = place.endswith("/location") or place.startswith("html/link")
         for inner in inside(text, is_url_text=is_url):
             yield from _nested(f"{place}|{inner.step}", inner.value, depth + 1)
+
+
+def _first(found: dict[str, str], root: str) -> str | None:
+    """The first of that place, whatever its count."""
+    start = root.partition("#")[0]
+    return next((text for place, text in found.items() if place.partition("#")[0] == start), None)
+
+
+def _elements(text: str) -> Iterator[tuple[str, str]]:
+    """Elements that hold nothing but text; ends where the text is no XML. Every character is looked at once."""
+    names: list[str] = []
+    held: list[str] = []
+    is_leaf = False
+    seen: dict[str, int] = {}
+    at = 0
+    while (start := text.find("<", at)) >= 0:
+        held.append(html.unescape(text[at:start]))
+        if text.startswith(_CDATA, start):
+            end = text.find("]]>", start)
+            held.append(text[start + len(_CDATA) : end])
+            at = end + 3
+        elif found := _TAG_OF_XML.match(text, start):
+            end, at = found.start(), found.end()
+            if not found[1] and text[at - 2] != "/":
+                names.append(quoted(found[2]))
+                held, is_leaf = [], True
+            elif found[1] and names:
+                place, value = "xml/" + "/".join(names[:_DEEPEST]), "".join(held).strip()
+                if is_leaf and value:
+                    count = seen[place] = seen.get(place, -1) + 1
+                    yield (f"{place}#{count}" if count else place), value
+                names.pop()
+                is_leaf = False
+        else:
+            close = next((close for opening, close in _PASSED_OVER if text.startswith(opening, start)), None)
+            end = text.find(close, start) if close is not None else -1
+            at = end + len(close or "")
+        if end < 0:
+            return
 
 
 def _cookie_value(text: str) -> str:

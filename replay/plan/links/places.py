@@ -1,7 +1,8 @@
 """Places: where a value stands in a request or an answer, as a person reads and writes it.
 
 A place is a root and steps, parted by ``|``. Roots of an answer: ``set-cookie/NAME``, ``header/NAME``, ``json/A/B``,
-``html/input/NAME``, ``html/meta/NAME``, ``html/data/NAME``, ``html/link[/orders/*]``, ``html/script/0``, ``body``;
+``html/input/NAME``, ``html/meta/NAME``, ``html/data/NAME``, ``html/link[/orders/*]``, ``html/script/0``, ``xml/A/B``
+(elements by their local names), ``body``;
 roots of a request: ``path/2``, ``query/NAME``, ``header/NAME``, ``cookie/NAME``, ``form/NAME``, ``json/A/B`` and
 ``body``. A step goes into the text found so far: ``url/path/2``, ``url/query/NAME``, ``url/fragment/NAME``,
 ``json/A``, ``jwt/CLAIM`` (payload), ``base64``, ``pairs/NAME``, ``link/REL``, ``quoted/0``, ``word/0``. In names
@@ -20,7 +21,7 @@ _STEP = rf"(?:url/path/(?:\d+|\*)|url/(?:query|fragment)/{_NAME}|(?:json|jwt){_P
 _STEP += rf"|(?:pairs|link)/{_NAME}|(?:quoted|word)/(?:\d+|\*))"
 _STEPS = rf"(?:\|{_STEP})*"
 _ANSWER = re.compile(
-    rf"(?:(?:set-cookie|header)/{_NAME}|json{_POINTER}|json|html/(?:input|meta|data)/{_NAME}"
+    rf"(?:(?:set-cookie|header)/{_NAME}|json{_POINTER}|json|xml(?:/{_NAME})+|html/(?:input|meta|data)/{_NAME}"
     rf"|html/link\[[^|\]]*\](?:#(?:\d+|\*))?|html/script/(?:\d+|\*)|body){_STEPS}"
 )
 _REQUEST = re.compile(rf"(?:path/\d+|(?:query|header|cookie|form)/{_NAME}|json{_POINTER}|json|body){_STEPS}")

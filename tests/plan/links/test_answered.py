@@ -72,6 +72,28 @@ def test_a_page_of_tags_without_an_end_is_read_in_a_time_that_grows_with_it(piec
     assert Answer([("Content-Type", "text/html")], page).at("html/meta/token") is None
 
 
+XML = """<?xml version="1.0"?><!DOCTYPE a><s3:Result xmlns:s3="urn:x"><!-- <Id>no</Id> -->
+<s3:UploadId kind="a>b"> t&amp;7 </s3:UploadId><Empty/><Parts><Part><ETag><![CDATA[<1>]]></ETag></Part>
+<Part><ETag>2</ETag></Part></Parts></s3:Result>"""
+
+
+def test_the_elements_of_xml_are_places() -> None:
+    answer = Answer([("Content-Type", "application/xml")], XML)
+
+    assert dict(issued(answer)) == {
+        "xml/Result/UploadId": "t&7",
+        "xml/Result/Parts/Part/ETag": "<1>",
+        "xml/Result/Parts/Part/ETag#1": "2",
+    }
+    assert answer.at("xml/Result/Parts/Part/ETag#5") == "<1>"
+    assert answer.at("xml/Result/Other") is None
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<a b='", "<a>", "<![CDATA[", "<a:", "</a>", "<?", "a"])
+def test_xml_without_an_end_is_read_in_a_time_that_grows_with_it(piece: str) -> None:
+    assert Answer([("Content-Type", "text/xml")], "<a>" + piece * (1 << 15)).at("xml/a/b") is None
+
+
 def test_only_the_first_256_kib_of_a_page_are_read() -> None:
     padding = "x" * (LONGEST_PAGE - 60)
     page = f'<html><input name="csrf" value="t">{padding}<input name="late" value="v"><input name="after" value="w">'
