@@ -16,6 +16,7 @@ import csv
 import re
 import secrets
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -91,7 +92,11 @@ def record(children: Children, folder: Path, production: Path, seconds: float, r
         port = 20_000 + secrets.randbelow(20_000)
         proxy = [str(Path(sys.executable).with_name("mitmdump")), "-q", "--mode", f"reverse:{url}"]
         process = children.start([*proxy, "--listen-host", "127.0.0.1", "-p", str(port), "-w", str(folder / "flows")])
-        time.sleep(4)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
         visitors = [sys.executable, "-m", "replay.demo.visitors", f"http://127.0.0.1:{port}"]
         children.run([*visitors, "--seconds", f"{seconds:g}", "--rate", f"{rate:g}", "--seed", "1"])
         children.end(process)
