@@ -108,7 +108,7 @@ class Response:
     raw: bytes = b""
     """The body as it came."""
     is_whole: bool = True
-    """False where the body was longer than is kept (1 MiB)."""
+    """False where the answer was longer than is kept (4 MiB)."""
 
     def header(self, name: str) -> str | None:
         """The first value of header ``name``, in any case; None where there is none."""

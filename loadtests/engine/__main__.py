@@ -109,7 +109,6 @@ class Engine:
                 reader.methods.names,
                 lambda reason: self._conductor.stop("worker lost", reason),
                 first_number=(worker << 40) | (number << 32),
-                answered=self._hooked.answered if self._hooked is not None and self._hooked.functions.after else None,
             )
             for number, (target, way) in enumerate(zip(targets, order.ways(), strict=True))
         ]
@@ -145,7 +144,7 @@ class Engine:
                 order.account,
                 is_closed=spec.mode == "closed",
             ),
-            self._hooked.outgoing if self._hooked is not None else None,
+            self._hooked,
             self._created if spec.writes else None,
         )
 

@@ -70,6 +70,6 @@ class Call(msgspec.Struct, gc=False, eq=False):
     kept: bytearray | None = None
     """The bytes of the answer, where they are wanted."""
     request: Request | None = None
-    """As a hooks file saw it; only where there is one."""
+    """As a hooks file saw it, where the file wants to see its answer too."""
     waiters: list[Call] | None = None
     """Calls of the session that wait for this one's end."""

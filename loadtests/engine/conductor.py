@@ -6,6 +6,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from loadtests.engine.agenda import Agenda
 from loadtests.engine.calls import Call, Lane, Row
@@ -29,8 +30,14 @@ _MAX_OPEN = 250_000
 """Calls that may wait for others at a time, about 200 MB of them; a target so far behind gets no more of them."""
 
 
-type Outgoing = Callable[[Call], str]
-"""Makes the last changes to a call that is about to be sent; '' or the error of its sample where it must not be."""
+class Hooked(Protocol):
+    """Somebody who may change calls and see what came of them."""
+
+    def outgoing(self, call: Call) -> str:
+        """Make the last changes to ``call``; '' or the error of its sample where it must not be sent."""
+
+    def answered(self, call: Call) -> None:
+        """An answer to ``call`` came; what waited for it has not begun."""
 
 
 class Conductor:
@@ -79,13 +86,13 @@ class Conductor:
         stamps: Sequence[Stamp],
         recorder: Recorder,
         living: Living,
-        outgoing: Outgoing | None = None,
+        hooked: Hooked | None = None,
         created: Created | None = None,
     ) -> None:
         """Join the parts that need to know the conductor."""
         self._living = living
         self._created = created
-        self._outgoing = outgoing
+        self._hooked = hooked
         self._feed = feed
         self._pacer = pacer
         self._pools = pools
@@ -162,6 +169,8 @@ class Conductor:
         if self._open.get(call.row.request << 20 | call.lane.clone) is not call:
             return  # ended before, as stopped
         self._in_flight -= 1
+        if self._hooked is not None and not error:
+            self._hooked.answered(call)
         self._finish(call, status, error, end_ns, bytes_in)
 
     def put(self, due: int, row: Row, lane: Lane) -> None:
@@ -210,11 +219,11 @@ class Conductor:
                 self._finish(call, 0, error, self.clock(), 0)
         elif self._in_flight >= self._max_in_flight:
             self._finish(call, 0, "ceiling", now, 0)
-        elif self._outgoing is not None and (error := self._outgoing(call)):
+        elif self._hooked is not None and (error := self._hooked.outgoing(call)):
             call.ready = self.clock()
             self._finish(call, 0, error, call.ready, 0)
         else:
-            if self._outgoing is not None or call.row.bindings is not None:
+            if self._hooked is not None or call.row.bindings is not None:
                 call.ready = self.clock()  # what it took is our own lateness
             self._in_flight += 1
             self._seconds.sent += 1

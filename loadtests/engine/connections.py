@@ -15,7 +15,7 @@ import httptools
 from loadtests.engine.calls import Call
 
 MAX_KEPT_BYTES = 4 << 20
-"""What is kept of an answer that gives values to later requests, to the next piece of the network."""
+"""What is kept of an answer that somebody wants to see, to the next piece of the network."""
 
 
 class Owner(Protocol):

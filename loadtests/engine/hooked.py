@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from loadtests.engine.answers import Answer
+from loadtests.engine.answers import kept_answer
 from loadtests.engine.calls import Call
 from loadtests.engine.hooks_file import HooksFunctions, place
 from loadtests.engine.requests import Stamp
@@ -37,7 +37,8 @@ class Hooked:
     def outgoing(self, call: Call) -> str:
         """Let ``before`` change the bytes of ``call``; the error of its sample where it must not be sent, else ''."""
         request = self._request(call)
-        call.request = request
+        if self.functions.after is not None:
+            call.request, call.kept = request, bytearray()
         if self.functions.before is None:
             return ""
         path = request.target.partition("?")[0]
@@ -53,9 +54,12 @@ class Hooked:
         call.wire = self.stamps[call.row.target].sealed(planned, method, call.trace)
         return "" if call.wire else "refused"
 
-    def answered(self, call: Call, answer: Answer) -> None:
-        """Show ``after`` the answer to ``call``."""
+    def answered(self, call: Call) -> None:
+        """Show ``after`` the answer that came to ``call``, from what was kept of it."""
         if self.functions.after is None or call.request is None:
+            return
+        answer = kept_answer(bytes(call.kept or b""))
+        if answer is None:
             return
         try:
             response = Response(answer.status, answer.headers, answer.body, answer.is_whole)

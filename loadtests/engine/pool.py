@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from loadtests.engine.answers import Answered, KeepingConnection
 from loadtests.engine.calls import Call
 from loadtests.engine.connections import Connection
 
@@ -66,7 +65,6 @@ class Pool:
         methods: list[str],
         exhausted: Callable[[str], None],
         first_number: int = 0,
-        answered: Answered | None = None,
     ) -> None:
         self._loop = loop
         self._address = address
@@ -76,7 +74,6 @@ class Pool:
         self._limits = limits
         self._methods = methods
         self._number = first_number
-        self._answered = answered
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
@@ -167,7 +164,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._limits.connect_timeout_ns / 1e9):
                 _, connection = await self._loop.create_connection(
-                    lambda: self._connection(number),
+                    lambda: Connection(self, number),
                     self._address,
                     self._port,
                     ssl=self._tls,
@@ -191,11 +188,6 @@ class Pool:
         else:
             self.release(connection)
             self.done(call, 0, "stopped", self.clock(), 0)
-
-    def _connection(self, number: int) -> Connection:
-        if self._answered is None:
-            return Connection(self, number)
-        return KeepingConnection(self, number, self._answered)
 
     def _not_connected(self, call: Call | None, error: str) -> None:
         if call is None and self._waiting:

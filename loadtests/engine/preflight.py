@@ -61,7 +61,6 @@ class Prober:
                 self._done,
                 self.reader.methods.names,
                 lambda _: None,
-                answered=self._hooked.answered if self._hooked is not None else None,
             )
             for target, way in zip(targets, order.ways(), strict=True)
         ]
@@ -91,6 +90,8 @@ class Prober:
             await pool.close()
 
     def _done(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:  # noqa: ARG002
+        if self._hooked is not None and not error:
+            self._hooked.answered(call)
         if not self._answer.done():
             self._answer.set_result((status, error))
 
