@@ -12,36 +12,12 @@ import typer
 
 from replay.artefacts import named, write_whole
 from replay.cli.output import progress, stdout
-from replay.cli.run_options import (
-    Auth,
-    Certificate,
-    Certificates,
-    Connections,
-    Duration,
-    Headers,
-    Hooks,
-    Identities,
-    Insecure,
-    Key,
-    LoginPassword,
-    MaxInFlight,
-    Mode,
-    Preflight,
-    Processes,
-    ReuseIdentities,
-    Scale,
-    Speed,
-    Targets,
-    Timeout,
-    Warmup,
-    Writes,
-)
+from replay.cli.run_options import RunOptions, takes_run_options
 from replay.errors import IncompleteError, InputError, ReplayError
 from replay.runs import RunManifest
 
 if TYPE_CHECKING:
     from analysis.calibration import Calibration
-    from replay.cli.run_order import RunOptions
 
 LEAST_RUNS = 3
 HELP = """Measure how far two runs of one build differ by themselves: replay the plan several times against it.
@@ -62,12 +38,13 @@ def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
 
     @app.command(help=HELP)
+    @takes_run_options(without=frozenset({"ui", "baseline", "master", "hosts", "secret"}))
     def calibrate(
         output: Annotated[
             Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the runs and the calibration.")
         ],
         plan: Annotated[str, typer.Argument(help="The plan's folder; not needed where --run names enough.")] = "",
-        target: Targets = [],  # noqa: B006
+        *,
         runs: Annotated[int, typer.Option(min=1, max=100, help="How often to replay the plan.")] = 4,
         earlier: Annotated[
             list[str], typer.Option("--run", help="A run of the same build, plan and load made before; repeatable.")
@@ -76,30 +53,9 @@ def register(app: typer.Typer) -> None:
         slice_s: Annotated[
             float, typer.Option("--slice", min=0.1, max=60.0, metavar="SECONDS", help="Length of a slice of time.")
         ] = 5.0,
-        scale: Scale = 1.0,
-        speed: Speed = 1.0,
-        mode: Mode = "causal",
-        duration: Duration = "",
-        warmup: Warmup = "",
-        processes: Processes = 0,
-        writes: Writes = [],  # noqa: B006
-        header: Headers = [],  # noqa: B006
-        auth: Auth = "",
-        identities: Identities = "",
-        reuse_identities: ReuseIdentities = False,
-        login_password: LoginPassword = "",
-        timeout: Timeout = "30s",
-        max_in_flight: MaxInFlight = 10_000,
-        connections: Connections = "pool",
-        ca: Certificates = "",
-        insecure: Insecure = False,
-        cert: Certificate = "",
-        key: Key = "",
-        hooks: Hooks = "",
-        preflight: Preflight = True,
+        options: RunOptions,
     ) -> int:
-        from replay.cli.run_identities import login_secret
-        from replay.cli.run_order import RunOptions, prepare
+        from replay.cli.run_order import prepare
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s
 
@@ -110,35 +66,14 @@ def register(app: typer.Typer) -> None:
         if plan and runs + len(earlier) < LEAST_RUNS:
             raise ReplayError(f"--runs {runs}: fewer than {LEAST_RUNS} runs measure nothing. Make more.")
         wait_s = duration_s(pause) if pause else 0.0
-        options = RunOptions(
-            plan=plan,
-            targets=target,
-            scale=scale,
-            speed=speed,
-            mode=mode,
-            duration=duration,
-            warmup=warmup,
-            processes=processes,
-            writes=writes,
-            headers=header,
-            auth=auth,
-            identities=identities,
-            reuse_identities=reuse_identities,
-            login_password=login_secret(login_password),
-            timeout=timeout,
-            max_in_flight=max_in_flight,
-            connections=connections,
-            ca=ca,
-            insecure=insecure,
-            cert=cert,
-            key=key,
-            hooks=hooks,
-            preflight=preflight,
-        )
         made = [named(name, "runs") for name in earlier]
         if plan:
             made += repeat(
-                options, runs, output, lambda each: perform(prepare(each)).manifest, lambda: time.sleep(wait_s)
+                replace(options, plan=plan),
+                runs,
+                output,
+                lambda each: perform(prepare(each)).manifest,
+                lambda: time.sleep(wait_s),
             )
         found = conclude(made, slice_s, output)
         _print(found, output)

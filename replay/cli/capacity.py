@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,30 +10,16 @@ import typer
 
 from replay.artefacts import named, write_whole
 from replay.cli.output import stdout
-from replay.cli.run_options import (
-    Auth,
-    BreakerOption,
-    Certificates,
-    Connections,
-    Headers,
-    Identities,
-    Insecure,
-    LoginPassword,
-    MaxInFlight,
-    Mode,
-    Preflight,
-    Processes,
-    ReuseIdentities,
-    Targets,
-    Timeout,
-    Writes,
-)
+from replay.cli.run_options import RunOptions, takes_run_options
 from replay.errors import ReplayError
 
 if TYPE_CHECKING:
     from analysis.capacity import Capacity
     from analysis.gate_file import Gate
 
+_OURS = frozenset({"scale", "profile", "duration", "loops", "warmup", "ui", "baseline", "list_created"})
+"""What the search decides, or means something else here."""
+_ONE_HOST = frozenset({"master", "hosts", "secret"})
 HELP = """How much of production can staging carry? Raise the load in steps until a limit gives way.
 
 The plan is replayed by the way of 'replay run', interlock, breaker and all, once from --from to --to, then in finer
@@ -52,12 +39,13 @@ def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
 
     @app.command(help=HELP)
+    @takes_run_options(without=_OURS | _ONE_HOST)
     def capacity(
         plan: Annotated[str, typer.Argument(help="The plan's folder (made by 'replay plan').")],
         output: Annotated[
             Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the runs and the report.")
         ],
-        target: Targets = [],  # noqa: B006
+        *,
         baseline: Annotated[
             str, typer.Option(metavar="RUN", help="Production, whose quantiles make the limits.")
         ] = "",
@@ -78,25 +66,9 @@ def register(app: typer.Typer) -> None:
         errors: Annotated[
             str, typer.Option(help="Share of requests that may fail, where the gate has no budget.")
         ] = "1%",
-        mode: Mode = "causal",
-        processes: Processes = 0,
-        writes: Writes = [],  # noqa: B006
-        header: Headers = [],  # noqa: B006
-        auth: Auth = "",
-        identities: Identities = "",
-        reuse_identities: ReuseIdentities = False,
-        login_password: LoginPassword = "",
-        timeout: Timeout = "30s",
-        max_in_flight: MaxInFlight = 10_000,
-        connections: Connections = "pool",
-        breaker: BreakerOption = "50%/10s",
-        ca: Certificates = "",
-        insecure: Insecure = False,
-        preflight: Preflight = True,
+        options: RunOptions,
     ) -> int:
         from replay.cli.capacity_search import Course, Limits, Search, ladder
-        from replay.cli.run_identities import login_secret
-        from replay.cli.run_order import RunOptions
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s, share
 
@@ -109,27 +81,8 @@ def register(app: typer.Typer) -> None:
             raise ReplayError(
                 f"--settle {settle}: leaves little of a step of {step}. Make it shorter, or --step longer."
             )
-        options = RunOptions(
-            plan=plan,
-            targets=target,
-            mode=mode,
-            processes=processes,
-            writes=writes,
-            headers=header,
-            auth=auth,
-            identities=identities,
-            reuse_identities=reuse_identities,
-            login_password=login_secret(login_password),
-            timeout=timeout,
-            max_in_flight=max_in_flight,
-            connections=connections,
-            breaker=breaker,
-            ca=ca,
-            insecure=insecure,
-            preflight=preflight,
-        )
         limits = Limits(_gate(gate_file), named(baseline, "runs") if baseline else None, slower, share(errors))
-        search = Search(options, course, limits, output, lambda each: perform(each).manifest)
+        search = Search(replace(options, plan=plan), course, limits, output, lambda each: perform(each).manifest)
         found = search.run(ladder(lowest, highest, steps), rounds)
         _write(found, output)
         return 0

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.cli.output import progress
-from replay.cli.run_order import Order, RunOptions, prepare
+from replay.cli.run_options import RunOptions
+from replay.cli.run_order import Order, prepare
 from replay.errors import IncompleteError, InputError, ReplayError
 from replay.runs import RunManifest
 

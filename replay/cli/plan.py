@@ -97,7 +97,7 @@ def register(app: typer.Typer) -> None:
         from replay.cli.captures import exchanges, open_capture
         from replay.cli.plan_probe import probe as probe_staging
         from replay.cli.plan_rules import print_rules, rules_for, write_rules
-        from replay.cli.run_order import RunOptions
+        from replay.cli.run_options import RunOptions
         from replay.cli.values import duration_s
         from replay.plan.build import Settings, Source, build
         from replay.plan.filters import Selection

@@ -14,7 +14,8 @@ from rich.table import Table
 from replay.capture.manifest import CaptureManifest
 from replay.cli import run_preflight
 from replay.cli.output import cell, progress, stdout
-from replay.cli.run_order import Order, RunOptions, prepare
+from replay.cli.run_options import RunOptions
+from replay.cli.run_order import Order, prepare
 from replay.exchange import Exchange
 from replay.plan.probe import Evidence, Missing, Way, missing, ways_of
 from replay.runspec import Probed, write_spec

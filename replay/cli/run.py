@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from replay.cli.output import cell, progress, stdout
-from replay.cli.run_options import (
-    Auth,
-    BreakerOption,
-    Certificate,
-    Certificates,
-    Connections,
-    ConnectTimeout,
-    Duration,
-    FirstByteTimeout,
-    Headers,
-    Hooks,
-    Hosts,
-    Identities,
-    Insecure,
-    Key,
-    LoginPassword,
-    Loops,
-    MasterAddress,
-    MaxInFlight,
-    Mode,
-    Preflight,
-    Processes,
-    ReuseIdentities,
-    Scale,
-    Secret,
-    Speed,
-    Targets,
-    Timeout,
-    Traceparent,
-    ViaProxy,
-    Warmup,
-    WorkerOf,
-    Writes,
-)
+from replay.cli.run_options import RunOptions, WorkerOf, takes_run_options
 from replay.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, ReplayError
 
 _SHOWN = 10
@@ -50,53 +18,14 @@ def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
 
     @app.command(context_settings={"allow_extra_args": True})
+    @takes_run_options()
     def run(
         context: typer.Context,
         plan: Annotated[str, typer.Argument(help="The plan's folder (made by 'replay plan').")] = "",
-        target: Targets = [],  # noqa: B006
+        *,
         output: Annotated[str, typer.Option("-o", "--output", help="The run's folder, or a name under runs/.")] = "",
-        scale: Scale = 1.0,
-        speed: Speed = 1.0,
-        mode: Mode = "causal",
-        profile: Annotated[str, typer.Option(help="Scale over time: '1x for 2m, ramp to 3x over 5m, hold 5m'.")] = "",
-        duration: Duration = "",
-        loops: Loops = 0,
-        warmup: Warmup = "",
-        processes: Processes = 0,
-        ui: Annotated[bool, typer.Option("--ui", help="Serve Locust's web page on loopback while it runs.")] = False,
-        baseline: Annotated[
-            str, typer.Option(help="With --ui: show this baseline's latencies beside each route's.")
-        ] = "",
-        writes: Writes = [],  # noqa: B006
-        list_created: Annotated[
-            bool,
-            typer.Option(
-                "--list-created", help="List where what the writes created stands, in the run's created-*.jsonl."
-            ),
-        ] = False,
-        header: Headers = [],  # noqa: B006
-        auth: Auth = "",
-        identities: Identities = "",
-        reuse_identities: ReuseIdentities = False,
-        login_password: LoginPassword = "",
-        traceparent: Traceparent = False,
-        timeout: Timeout = "30s",
-        connect_timeout: ConnectTimeout = "10s",
-        first_byte_timeout: FirstByteTimeout = "",
-        max_in_flight: MaxInFlight = 10_000,
-        connections: Connections = "pool",
-        breaker: BreakerOption = "50%/10s",
-        ca: Certificates = "",
-        insecure: Insecure = False,
-        cert: Certificate = "",
-        key: Key = "",
-        hooks: Hooks = "",
-        via_proxy: ViaProxy = False,
-        preflight: Preflight = True,
-        master: MasterAddress = "",
-        hosts: Hosts = 0,
+        options: RunOptions,
         worker: WorkerOf = "",
-        secret: Secret = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     ) -> int:
         """Replay a plan against staging with Locust, at its recorded timing, and keep a sample of every request.
@@ -122,51 +51,10 @@ def register(app: typer.Typer) -> None:
             return serve(worker_options(context.params, typed(context)))
         if not plan:
             raise ReplayError("no plan. Name its folder, as 'replay run shop.plan --target URL'.")
-        from replay.cli.run_identities import login_secret
-        from replay.cli.run_order import RunOptions, prepare
+        from replay.cli.run_order import prepare
         from replay.cli.run_result import perform
 
-        options = RunOptions(
-            plan=plan,
-            targets=target,
-            output=output,
-            scale=scale,
-            speed=speed,
-            mode=mode,
-            profile=profile,
-            duration=duration,
-            loops=loops,
-            warmup=warmup,
-            processes=processes,
-            ui=ui,
-            baseline=baseline,
-            writes=writes,
-            list_created=list_created,
-            headers=header,
-            auth=auth,
-            identities=identities,
-            reuse_identities=reuse_identities,
-            login_password=login_secret(login_password),
-            traceparent=traceparent,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            first_byte_timeout=first_byte_timeout,
-            max_in_flight=max_in_flight,
-            connections=connections,
-            breaker=breaker,
-            ca=ca,
-            insecure=insecure,
-            cert=cert,
-            key=key,
-            hooks=hooks,
-            via_proxy=via_proxy,
-            preflight=preflight,
-            master=master,
-            hosts=hosts,
-            secret=secret,
-            locust=context.args,
-        )
-        order = prepare(options)
+        order = prepare(replace(options, plan=plan, output=output, locust=context.args))
         if dry_run:
             from replay.cli.run_dry import show_dry_run
 

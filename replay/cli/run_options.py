@@ -1,8 +1,12 @@
-"""The options of a replay as the verbs that make one declare them, each in one place."""
+"""The options of a replay: what each means, which are there, and how the verbs that make one take them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -16,6 +20,7 @@ Speed = Annotated[
 Mode = Annotated[
     str, typer.Option(help="causal: wait for the answers that were waited for; open: due as recorded; closed.")
 ]
+Profile = Annotated[str, typer.Option(help="Scale over time: '1x for 2m, ramp to 3x over 5m, hold 5m'.")]
 Duration = Annotated[str, typer.Option(help="End the schedule after this long, as 10m.")]
 Loops = Annotated[
     int,
@@ -23,8 +28,16 @@ Loops = Annotated[
 ]
 Warmup = Annotated[str, typer.Option(help="Leave the first part out of what is judged, as 30s.")]
 Processes = Annotated[int, typer.Option(min=0, help="Generator processes; 0: by rate and cores.")]
+Page = Annotated[bool, typer.Option("--ui", help="Serve Locust's web page on loopback while it runs.")]
+PageBaseline = Annotated[
+    str, typer.Option("--baseline", help="With --ui: show this baseline's latencies beside each route's.")
+]
 Writes = Annotated[
     list[str], typer.Option(help="Send this route although it changes data, as 'POST /cart'; repeatable.")
+]
+ListCreated = Annotated[
+    bool,
+    typer.Option("--list-created", help="List where what the writes created stands, in the run's created-*.jsonl."),
 ]
 Headers = Annotated[
     list[str],
@@ -94,3 +107,85 @@ Secret = Annotated[
         help="env:VARIABLE or fd:NUMBER, the secret of master and workers, if not env:DRESS_REHEARSAL_SECRET.",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of one replay as typed. Verbs offer those that have a help text."""
+
+    plan: str = ""
+    targets: Targets = field(default_factory=list)
+    output: str = ""
+    scale: Scale = 1.0
+    speed: Speed = 1.0
+    mode: Mode = "causal"
+    profile: Profile = ""
+    duration: Duration = ""
+    loops: Loops = 0
+    warmup: Warmup = ""
+    processes: Processes = 0
+    ui: Page = False
+    baseline: PageBaseline = ""
+    writes: Writes = field(default_factory=list)
+    list_created: ListCreated = False
+    headers: Headers = field(default_factory=list)
+    auth: Auth = ""
+    identities: Identities = ""
+    reuse_identities: ReuseIdentities = False
+    login_password: LoginPassword = field(default="", repr=False)
+    """The password itself."""
+    traceparent: Traceparent = False
+    timeout: Timeout = "30s"
+    connect_timeout: ConnectTimeout = "10s"
+    first_byte_timeout: FirstByteTimeout = ""
+    max_in_flight: MaxInFlight = 10_000
+    connections: Connections = "pool"
+    breaker: BreakerOption = "50%/10s"
+    ca: Certificates = ""
+    insecure: Insecure = False
+    cert: Certificate = ""
+    key: Key = ""
+    hooks: Hooks = ""
+    via_proxy: ViaProxy = False
+    preflight: Preflight = True
+    master: MasterAddress = ""
+    hosts: Hosts = 0
+    secret: Secret = ""
+    locust: list[str] = field(default_factory=list)
+
+
+def takes_run_options(*, without: frozenset[str] = frozenset()) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Has typer offer a verb's ``options`` as the options of a replay, but for the fields ``without``.
+
+    The verb takes them as one ``RunOptions``, in which the password stands for its source.
+    """
+
+    def offered(verb: Callable[..., int]) -> Callable[..., int]:
+        hints = get_type_hints(RunOptions, include_extras=True)
+        shown = [each for each in fields(RunOptions) if hasattr(hints[each.name], "__metadata__")]
+        names = {each.name for each in shown} - without
+
+        @functools.wraps(verb)
+        def command(**given: Any) -> int:
+            from replay.cli.run_identities import login_secret
+
+            given["login_password"] = login_secret(given["login_password"])  # once: a descriptor is read but once
+            options = RunOptions(**{name: given.pop(name) for name in names})
+            return verb(options=options, **given)
+
+        parameters: list[inspect.Parameter] = []
+        for own in inspect.signature(verb, eval_str=True).parameters.values():
+            if own.name == "options":
+                parameters += [_parameter(each, hints[each.name]) for each in shown if each.name in names]
+            else:
+                parameters.append(own.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return command
+
+    return offered
+
+
+def _parameter(option: Field[Any], annotation: Any) -> inspect.Parameter:
+    default = option.default if option.default_factory is MISSING else option.default_factory()
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -17,6 +17,8 @@ from replay.cli.run_auth import NO_AUTH, ordered_auth
 from replay.cli.run_examination import Examination
 from replay.cli.run_headers import header_sources
 from replay.cli.run_identities import Given, check_columns, check_number, given
+from replay.cli.run_options import RunOptions
+from replay.cli.run_processes import check_extra
 from replay.cli.run_profile import parse_profile
 from replay.cli.run_settings import find_settings
 from replay.cli.run_survey import Survey
@@ -25,7 +27,7 @@ from replay.errors import InputError, ReplayError
 from replay.hosts.address import SECRET_SOURCE, Address, parse_address
 from replay.plan.store import Plan, PlanManifest, open_plan
 from replay.runs import Target
-from replay.runspec import SECOND_NS, SPEC_FORMAT, PlanState, RunSpec
+from replay.runspec import SECOND_NS, SPEC_FORMAT, PlanState, RunSpec, Stage
 from replay.safety import Interlock, assign, parse_target
 from replay.tls import TLSFiles, tls_context
 
@@ -35,56 +37,6 @@ RATE_A_PROCESS = 5_000
 """Requests a second that one process is given: a quarter of what it can send, for a mean is not a peak."""
 _SHARING = ("pool", "session")
 _MODES = ("causal", "open", "closed")
-_OURS = (
-    *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
-    *("--master", "--worker", "--processes", "--master-host", "--master-port", "--master-bind-host"),
-    *("--master-bind-port", "--expect-workers", "--web-host", "-P", "--web-port", "-t", "--run-time", "--config"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The options of ``replay run`` as typed."""
-
-    plan: str
-    targets: list[str]
-    output: str = ""
-    scale: float = 1.0
-    speed: float = 1.0
-    mode: str = "causal"
-    profile: str = ""
-    duration: str = ""
-    loops: int = 0
-    warmup: str = ""
-    processes: int = 0
-    ui: bool = False
-    baseline: str = ""
-    via_proxy: bool = False
-    writes: list[str] = field(default_factory=list)
-    list_created: bool = False
-    headers: list[str] = field(default_factory=list)
-    auth: str = ""
-    identities: str = ""
-    reuse_identities: bool = False
-    login_password: str = field(default="", repr=False)
-    """The password itself."""
-    traceparent: bool = False
-    timeout: str = "30s"
-    connect_timeout: str = "10s"
-    first_byte_timeout: str = ""
-    max_in_flight: int = 10_000
-    connections: str = "pool"
-    breaker: str = "50%/10s"
-    ca: str = ""
-    insecure: bool = False
-    cert: str = ""
-    key: str = ""
-    hooks: str = ""
-    preflight: bool = True
-    master: str = ""
-    hosts: int = 0
-    secret: str = ""
-    locust: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +94,7 @@ def prepare(options: RunOptions) -> Order:
     manifest = plan.manifest
     if options.mode not in _MODES:
         raise ReplayError(f"--mode {options.mode[:20]}: is none of {', '.join(_MODES)}.")
-    if options.locust and not options.locust[0].startswith("-"):
-        raise ReplayError(f"'{options.locust[0][:60]}': one plan at a time. Options for Locust stand behind '--'.")
-    for argument in options.locust:
-        if _is_ours(argument):
-            raise ReplayError(f"{argument[:40]}: is set by 'replay run' itself. Leave it out behind '--'.")
-        if argument[:1] == "-" and argument[:2] != "--" and len(argument) > 2:
-            raise ReplayError(f"{argument[:40]}: write one-letter options of Locust apart, as '-L DEBUG'.")
+    check_extra(options.locust)
     unknown = [route for route in options.writes if route not in manifest.writes]
     if unknown:
         known = ", ".join(sorted(manifest.writes)) or "none"
@@ -158,14 +104,6 @@ def prepare(options: RunOptions) -> Order:
     targets = [interlock.admit(target) for target in routing.targets]
     identities = given(options.identities, options.login_password, options.reuse_identities, manifest.logins)
     return _order(options, plan, interlock, targets, identities)
-
-
-def _is_ours(argument: str) -> bool:
-    """Whether Locust may take ``argument`` for an option of ours: it completes abbreviations, joins short ones."""
-    name = argument.partition("=")[0]
-    if name.startswith("--"):
-        return any(ours.startswith(name) for ours in _OURS)
-    return argument[:2] in _OURS
 
 
 def _interlock(origins: list[Origin]) -> Interlock:
@@ -181,12 +119,27 @@ def _interlock(origins: list[Origin]) -> Interlock:
     return Interlock(origins, safety.allow, deny=safety.deny).completed()
 
 
-def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target], identities: Given) -> Order:
-    manifest = plan.manifest
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """How much is sent for how long."""
+
+    stages: list[Stage]
+    users: int
+    """Lanes at the start."""
+    at_once: float
+    """Lanes of production ×1."""
+    loops: int
+    plan_ns: int
+    """Length of the plan on the run clock."""
+    stop_at_ns: int
+    length_ns: int
+    warmup_ns: int
+
+
+def _schedule(options: RunOptions, manifest: PlanManifest, identities: Given) -> _Schedule:
     at_once = manifest.lanes / manifest.captured_share
     stages = parse_profile(options.profile) if options.profile else []
     scale = stages[0].scale if stages else options.scale
-    users = max(1, round(scale * at_once))
     most = max([scale, *(stage.scale for stage in stages)]) * at_once
     if most > MAX_USERS:
         raise ReplayError(
@@ -203,14 +156,21 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     loops = options.loops or max(1, math.ceil(stop_at_ns / plan_ns))
     if loops > MAX_LOOPS:
         raise ReplayError(f"--duration: the plan of {plan_ns / SECOND_NS:g} s would be played {loops:,} times.")
-    schedule_ns = min(stop_at_ns, loops * plan_ns) if stop_at_ns else loops * plan_ns
+    length_ns = min(stop_at_ns, loops * plan_ns) if stop_at_ns else loops * plan_ns
     if options.mode == "closed" and stop_at_ns and not options.loops:
-        loops, schedule_ns = 0, stop_at_ns  # how long one time takes is up to the target
+        loops, length_ns = 0, stop_at_ns  # how long one time takes is up to the target
     warmup_ns = nanoseconds(options.warmup) if options.warmup else 0
-    if warmup_ns >= schedule_ns:
+    if warmup_ns >= length_ns:
         raise ReplayError(f"--warmup {options.warmup}: is as long as the run. Make it shorter.")
+    users = max(1, round(scale * at_once))
+    return _Schedule(stages, users, at_once, loops, plan_ns, stop_at_ns, length_ns, warmup_ns)
+
+
+def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[Target], identities: Given) -> Order:
+    manifest = plan.manifest
+    schedule = _schedule(options, manifest, identities)
     hosts = {target.host for target in targets}
-    rate_per_s = _expected(manifest, hosts, options.writes) * users / at_once / max(1e-9, plan_ns / SECOND_NS)
+    rate_per_s = _rate_per_s(manifest, hosts, options.writes, schedule)
     far = _far(options)
     most_connections = 0 if options.connections in _SHARING else connection_count(options.connections)
     tls = TLSFiles(whole_path(options.ca), options.insecure, whole_path(options.cert), whole_path(options.key))
@@ -235,11 +195,11 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         traceparent=options.traceparent,
         mode=options.mode,
         speed=options.speed,
-        loops=loops,
-        users=users,
-        users_at_once=at_once,
+        loops=schedule.loops,
+        users=schedule.users,
+        users_at_once=schedule.at_once,
         workers=_processes(options.processes, far, rate_per_s),
-        stop_at_ns=stop_at_ns,
+        stop_at_ns=schedule.stop_at_ns,
         timeout_ns=nanoseconds(options.timeout),
         first_byte_timeout_ns=nanoseconds(options.first_byte_timeout or options.timeout),
         connect_timeout_ns=nanoseconds(options.connect_timeout),
@@ -248,7 +208,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         follow_sessions=options.connections == "session",
         tls=tls,
         breaker=breaker(options.breaker),
-        profile=stages,
+        profile=schedule.stages,
         hooks=hooks_file(options.hooks) if options.hooks else None,
         auth=auth.call,
         identities=identities.file,
@@ -270,9 +230,9 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
             partial(check_columns, identities, manifest.logins),
         ),
         folder=folder,
-        schedule_ns=schedule_ns,
-        warmup_ns=warmup_ns,
-        scale=users / at_once,
+        schedule_ns=schedule.length_ns,
+        warmup_ns=schedule.warmup_ns,
+        scale=schedule.users / schedule.at_once,
         ui=options.ui,
         via_proxy=options.via_proxy,
         preflight=options.preflight,
@@ -304,11 +264,11 @@ def _check_rows(manifest: PlanManifest, clones: int) -> None:
         )
 
 
-def _expected(manifest: PlanManifest, hosts: Set[str], writes: Collection[str]) -> int:
-    """About how many of the plan's requests are sent, from what its manifest counts; the examination is exact."""
+def _rate_per_s(manifest: PlanManifest, hosts: Set[str], writes: Collection[str], schedule: _Schedule) -> float:
+    """About what will be sent at the start, from what the manifest counts; only the examination is exact."""
     of_hosts = sum(count for host, count in manifest.hosts.items() if host in hosts)
     unsent = sum(count for route, count in manifest.writes.items() if route not in writes)
-    return max(1, of_hosts - unsent)
+    return max(1, of_hosts - unsent) * schedule.users / schedule.at_once / (schedule.plan_ns / SECOND_NS)
 
 
 def _processes(asked: int, far: Far | None, rate_per_s: float) -> int:

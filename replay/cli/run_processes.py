@@ -14,11 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from replay.artefacts import create_private
+from replay.errors import ReplayError
 
 _LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
 _LOOPBACK = "127.0.0.1"
 _PROGRAM = (sys.executable, "-m", "locust", "--loglevel", "INFO")
 _POLITE_S = 4.0
+_PROXIES = frozenset(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "ws", "wss", "socks", "all", "no"))
+"""Variables, in either case, that clients of HTTP read of themselves."""
+_OURS = (
+    *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
+    *("--master", "--worker", "--processes", "--master-host", "--master-port", "--master-bind-host"),
+    *("--master-bind-port", "--expect-workers", "--web-host", "-P", "--web-port", "-t", "--run-time", "--config"),
+)
 _PROXIES = frozenset(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "ws", "wss", "socks", "all", "no"))
 """Variables, in either case, that clients of HTTP read of themselves."""
 
@@ -78,6 +86,29 @@ class Locust:
             child.process.wait()
             if child.process.stdin is not None:
                 child.process.stdin.close()
+
+
+def check_extra(arguments: Sequence[str]) -> None:
+    """Check the options that a person has for Locust's master.
+
+    Raises:
+        ReplayError: one is ours to set, or may be taken for one.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        raise ReplayError(f"'{arguments[0][:60]}': one plan at a time. Options for Locust stand behind '--'.")
+    for argument in arguments:
+        if _is_ours(argument):
+            raise ReplayError(f"{argument[:40]}: is set by 'replay run' itself. Leave it out behind '--'.")
+        if argument[:1] == "-" and argument[:2] != "--" and len(argument) > 2:
+            raise ReplayError(f"{argument[:40]}: write one-letter options of Locust apart, as '-L DEBUG'.")
+
+
+def _is_ours(argument: str) -> bool:
+    """Whether Locust may take ``argument`` for an option of ours: it completes abbreviations, joins short ones."""
+    name = argument.partition("=")[0]
+    if name.startswith("--"):
+        return any(ours.startswith(name) for ours in _OURS)
+    return argument[:2] in _OURS
 
 
 def start_locust(

@@ -59,7 +59,7 @@ class WorkerOptions:
     secret: str = ""
 
 
-_OF_A_WORKER = {"worker", "plan", "output", "target", "header", "ca", "cert", "key", "hooks", "secret"}
+_OF_A_WORKER = {"worker", "plan", "output", "targets", "headers", "ca", "cert", "key", "hooks", "secret"}
 
 
 def worker_options(values: Mapping[str, Any], typed: Set[str]) -> WorkerOptions:
@@ -75,8 +75,8 @@ def worker_options(values: Mapping[str, Any], typed: Set[str]) -> WorkerOptions:
         worker=values["worker"],
         plan=values["plan"],
         output=values["output"],
-        targets=values["target"],
-        headers=header_sources(values["header"], traceparent=False),
+        targets=values["targets"],
+        headers=header_sources(values["headers"], traceparent=False),
         tls=TLSFiles(whole_path(values["ca"]), cert=whole_path(values["cert"]), key=whole_path(values["key"])),
         hooks=hooks_file(values["hooks"]) if values["hooks"] else None,
         secret=values["secret"],

@@ -9,7 +9,7 @@ import pytest
 
 from replay.cli import main as command
 from replay.cli.calibrate import repeat
-from replay.cli.run_order import RunOptions
+from replay.cli.run_options import RunOptions
 from replay.errors import IncompleteError
 from replay.runs import RunManifest, read_run_manifest
 from tests.runs import shop, write_run

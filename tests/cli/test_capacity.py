@@ -10,7 +10,8 @@ import pytest
 from analysis.gate_file import Gate
 from replay.cli import main as command
 from replay.cli.capacity_search import Course, Limits, Search, ladder, production_rates
-from replay.cli.run_order import Order, RunOptions, prepare
+from replay.cli.run_options import RunOptions
+from replay.cli.run_order import Order, prepare
 from replay.errors import IncompleteError
 from replay.runs import RunManifest, read_run_manifest
 from tests.loadtests.support import planned, write_plan

@@ -22,7 +22,8 @@ import pytest
 
 from replay.artefacts import left_behind
 from replay.capture.manifest import Origin
-from replay.cli.run_order import RunOptions, prepare
+from replay.cli.run_options import RunOptions
+from replay.cli.run_order import prepare
 from replay.cli.run_settings import Safety, find_settings
 from replay.errors import (
     EXIT_INCOMPLETE,

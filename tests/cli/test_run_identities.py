@@ -8,7 +8,8 @@ import pytest
 
 from replay.cli.run_dry import show_dry_run
 from replay.cli.run_identities import login_secret
-from replay.cli.run_order import Order, RunOptions, prepare
+from replay.cli.run_options import RunOptions
+from replay.cli.run_order import Order, prepare
 from replay.errors import InputError, ReplayError
 from replay.plan.build import Settings, Source, build
 from replay.plan.links.rules import Login, Rules
