@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """The whole way on this machine: two shops, real traffic, a replay at twice the load, a verdict.
 
+        Visitors look around, log in and buy; on staging each clone of them does so with an account of its own.
         Everything stays on loopback and under one folder; about two and a half minutes. The exit code is the
         verdict's: 0 READY, 1 NOT READY, 3 INCONCLUSIVE, 4 INVALID.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
 SEED = 20
@@ -144,6 +145,14 @@ def _customer(number: int, chance: random.Random) -> Customer:
         address=f"{chance.randrange(1, 180)} {chance.choice(_STREETS)}, {chance.choice(_TOWNS)}",
         card=_card(chance),
     )
+
+
+def testers(count: int) -> Iterator[Customer]:
+    """``count`` people who do not exist, with accounts for tests; none is a customer."""
+    chance = random.Random(SEED + 3)
+    for number in range(1, count + 1):
+        customer = _customer(CUSTOMERS + number, chance)
+        yield replace(customer, email=f"tester-{number:04d}@staging.example")
 
 
 def _card(chance: random.Random) -> str:

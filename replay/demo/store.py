@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from replay.demo.catalogue import Customer, Product, customers, products
+from replay.demo.catalogue import Customer, Product, customers, products, testers
 
 _TABLES = """
 CREATE TABLE product (id INTEGER PRIMARY KEY, sku TEXT UNIQUE, name TEXT, category TEXT, price_cents INTEGER,
@@ -106,6 +106,15 @@ def create(path: Path) -> None:
         connection.executemany("INSERT INTO product VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, products()))
         connection.executemany("INSERT INTO account VALUES (?, ?, ?, ?, ?)", map(_account_row, customers()))
     connection.close()
+
+
+def open_test_accounts(path: Path, count: int) -> list[Customer]:
+    """Open ``count`` accounts that a staging has for tests, beside those that are there; the same at every call."""
+    opened = list(testers(count))
+    with sqlite3.connect(path) as connection:
+        connection.executemany("INSERT INTO account VALUES (?, ?, ?, ?, ?)", map(_account_row, opened))
+    connection.close()
+    return opened
 
 
 def _row(product: Product) -> tuple[object, ...]:

@@ -6,6 +6,9 @@ first that fails ends the tour with its exit code, and the last one's, the gate'
 
 from __future__ import annotations
 
+import csv
+import math
+import os
 import select
 import shlex
 import shutil
@@ -13,19 +16,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from replay.artefacts import create_private
+from replay.demo.catalogue import CUSTOMERS
 from replay.demo.children import Children
-from replay.demo.store import create
+from replay.demo.store import create, open_test_accounts
 from replay.errors import IncompleteError
+from replay.plan.store import PlanManifest, open_plan
 
 SLOWED = "GET /search"
 SLOWED_BY = 2.0
 FAILING = "GET /products/{product_id}"
 FAILING_SHARE = 0.05
 GATE = Path(__file__).with_name("gate.toml")
+WRITES = ("POST /login", "POST /cart", "POST /checkout", "POST /logout", "POST /api/v1/token", "POST /api/v1/orders")
+"""What is sent although it changes data: the shop's staging is there for it."""
+ACCOUNTS = "accounts.csv"
 _START_LIMIT_S = 30.0
 
 
@@ -78,6 +87,7 @@ class Tour:
         master = self._path("production.db")
         create(master)
         shutil.copy(master, self._path("staging.db"))
+        self._open_accounts(self._path("staging.db"))
         worse = []
         if self._course.has_regression:
             worse = ["--slow", f"{SLOWED}={SLOWED_BY}", "--fail", f"{FAILING}={FAILING_SHARE}"]
@@ -104,21 +114,33 @@ class Tour:
         code = self._children.run(visitors)
         return self._children.end(capture) or code
 
-    def _commands(self, staging: str) -> Sequence[tuple[str, Sequence[str]]]:
+    def _open_accounts(self, staging: Path) -> None:
+        """Accounts of staging's own: as many as could be needed, since each clone of a customer takes one."""
+        testers = open_test_accounts(staging, CUSTOMERS * math.ceil(self._course.scale))
+        with os.fdopen(create_private(self._path(ACCOUNTS)), "w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["email", "password"])
+            rows.writerows([tester.email, tester.password] for tester in testers)
+
+    def _commands(self, staging: str) -> Iterator[tuple[str, Sequence[str]]]:
         gate = self._path("gate.toml")
         shutil.copy(GATE, gate)
         capture, plan, report = (str(self._path(name)) for name in ("capture", "shop.plan", "report"))
         production, candidate = (str(self._path(name)) for name in ("production", "staging"))
         scale, warmup = f"{self._course.scale:g}", f"{self._course.warmup_s:g}s"
-        return (
-            ("What production took", ("baseline", capture, "-o", production)),
-            ("The capture as a schedule", ("plan", capture, "-o", plan)),
-            (
-                f"Replay it against staging, at {scale} times the load",
-                ("run", plan, "--target", staging, "--scale", scale, "--warmup", warmup, "-o", candidate),
-            ),
-            ("Compare and judge", ("gate", production, candidate, "--gate", str(gate), "-o", report)),
+        yield "What production took", ("baseline", capture, "-o", production)
+        yield "The capture as a schedule", ("plan", capture, "-o", plan)
+        logins = self._logins(open_plan(Path(plan)).manifest)
+        yield (
+            f"Replay it against staging, at {scale} times the load, with accounts of staging's own",
+            ("run", plan, "--target", staging, "--scale", scale, "--warmup", warmup, *logins, "-o", candidate),
         )
+        yield "Compare and judge", ("gate", production, candidate, "--gate", str(gate), "-o", report)
+
+    def _logins(self, plan: PlanManifest) -> Sequence[str]:
+        """What has visitors log in, fill carts and buy, as far as they did so in the capture."""
+        writes = [part for route in WRITES if route in plan.writes for part in ("--writes", route)]
+        return [*writes, *(("--identities", str(self._path(ACCOUNTS))) if plan.logins.requests else ())]
 
     # -- the means
 
