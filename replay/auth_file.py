@@ -30,6 +30,7 @@ from replay.sanitize.vocabulary import is_password_name, is_secret_name
 from replay.secret_sources import is_source, secret_from
 
 AUTH_FORMAT = "auth/1"
+_LONGEST_S = 1e9
 _VARIABLE = "DRESS_REHEARSAL_AUTH_{}"
 
 
@@ -104,6 +105,8 @@ def read_auth(path: Path) -> AuthFile:
         raise InputError(f"{where}: [token] has form or json, one of them. Say which body is posted.")
     if not is_answer_place(token.at):
         raise InputError(f"{where}: at = '{token.at[:60]}' is no place of an answer, as json/access_token is one.")
+    if not token.prefix.isprintable() or not 0 <= token.lasts_s < _LONGEST_S:
+        raise InputError(f"{where}: prefix is one line of text, and lasts_s a number of seconds. Correct them.")
     origin, path_text = _split(where, token.url)
     fields, secrets = _fields(where, token.form or token.json)
     call = TokenCall(path_text, fields, bool(token.form), token.at, token.header, token.prefix, token.lasts_s)

@@ -60,6 +60,9 @@ def test_a_login_call_posts_json_to_the_target(tmp_path: Path) -> None:
         ('url = "/token"\n', "has form or json, one of them"),
         (CLIENT.replace('"env:CLIENT_SECRET"', '"geheim"'), "client_secret is a secret. Write env:VARIABLE"),
         (CLIENT + 'at = "access_token"\n', r"'access_token' is no place of an answer"),
+        (CLIENT + 'prefix = "Bearer\\r\\nX: "\n', "prefix is one line of text"),
+        (CLIENT + "lasts_s = -1\n", "lasts_s a number of seconds"),
+        (CLIENT + "lasts_s = nan\n", "lasts_s a number of seconds"),
         (CLIENT.replace("https://id.staging.example/oauth", "id/oauth"), "url is https://HOST/PATH"),
     ],
 )
