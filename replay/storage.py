@@ -108,6 +108,8 @@ class Store:
             )
         if parts.query or parts.fragment:
             raise ReplayError(f"{parts.scheme}://{parts.netloc}{parts.path}: an address has no query. Leave it out.")
+        if parts.scheme == "file":
+            raise ReplayError(f"{address}: is on this host. Write its path alone.")
         path = f"{parts.netloc}{parts.path}".strip("/")
         if "/" not in path:
             raise ReplayError(f"{address}: names no folder. Write {parts.scheme}://BUCKET/NAME.")
@@ -124,9 +126,11 @@ class Store:
             found = self.files.get_file_info(FileSelector(self.path, recursive=True, allow_not_found=True))
         except OSError as error:
             raise InputError(f"{self.address}: cannot be listed ({_why(error)}).") from None
-        names = [entry.path[len(self.path) + 1 :] for entry in found if entry.type == FileType.File]
-        for name in names:
-            if any(part in {"", ".", ".."} for part in name.split("/")):
+        # Some of fsspec's stores give their paths a slash in front, which none is asked for with.
+        paths = [entry.path.lstrip("/") for entry in found if entry.type == FileType.File]
+        names = [path.removeprefix(f"{self.path}/") for path in paths]
+        for name, path in zip(names, paths, strict=True):
+            if name == path or any(part in {"", ".", ".."} for part in name.split("/")):
                 raise InputError(f"{self.address}: holds a file whose name is no path below it. Is it an artefact?")
         return sorted(names)
 

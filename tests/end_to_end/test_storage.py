@@ -132,13 +132,28 @@ def test_an_artefact_is_at_its_address_when_its_manifest_is(s3: fs.S3FileSystem)
     assert shown(str(copy / "run.json")) == f"{address}/run.json"
 
 
-def test_a_name_that_climbs_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_store_of_fsspec_keeps_an_artefact_too() -> None:
+    pytest.importorskip("fsspec")
+    with new_folder(named("memory://deep/down/one", ".", new=True)) as folder:
+        (folder / "run.json").write_bytes(b"{}")
+        (folder / "logs").mkdir()
+        (folder / "logs" / "master.log").write_bytes(b"x" * 3_000_000)
+
+    copy = named("memory://deep/down/one", ".")
+
+    assert (copy / "run.json").read_bytes() == b"{}"
+    assert (copy / "logs" / "master.log").stat().st_size == 3_000_000
+
+
+@pytest.mark.parametrize("name", ["bucket/name/../../.ssh/key", "bucket/name//x", "bucket/other/x"])
+def test_a_name_that_climbs_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     class Climbing:
         def get_file_info(self, selector: object) -> list[fs.FileInfo]:
-            return [fs.FileInfo("bucket/name/../../.ssh/key", type=fs.FileType.File)]
+            return [fs.FileInfo(name, type=fs.FileType.File)]
 
     with pytest.raises(InputError, match="whose name is no path below it"):
         Store("s3://bucket/name", Climbing(), "bucket/name").fetch(tmp_path / "copy")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_written_at_its_address_is_kept_here(s3: fs.S3FileSystem) -> None:
@@ -164,6 +179,7 @@ def test_what_cannot_be_written_at_its_address_is_kept_here(s3: fs.S3FileSystem)
         ("s3://key:SECRET@bucket/one", RefusedError, "user information"),
         ("s3://bucket/one?secret_key=SECRET", ReplayError, "has no query"),
         ("s3://bucket", ReplayError, "names no folder"),
+        ("file:///srv/runs/one", ReplayError, "Write its path alone"),
         ("nothing://bucket/one", ReplayError, "reads s3:// and gs://"),
     ],
 )
