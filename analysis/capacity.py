@@ -16,8 +16,9 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from analysis.compare import TOTAL
+from analysis.crossing import passing_load
 from analysis.gate_file import Gate
-from analysis.histogram import Floats, merged
+from analysis.histogram import merged
 from analysis.interval import limit as limit_of
 from analysis.samples import Run
 from analysis.shares import share_limit
@@ -277,27 +278,10 @@ def _crossing(place: int, limit: Limit, steps: Sequence[Step]) -> Crossing:
     fitted = isotonic_regression(value if is_share else np.log(np.maximum(value, 1e-6))).x
     course = fitted if is_share else np.exp(fitted)
     broken = [load for load, reading in pairs if reading.state == "breaks"]
-    proved = _passes(loads, np.maximum.accumulate(upper), limit.value, is_share)
+    proved = passing_load(loads, np.maximum.accumulate(upper), limit.value, is_share=is_share)
     return Crossing(
         limit=place,
-        load=_passes(loads, course, limit.value, is_share),
+        load=passing_load(loads, course, limit.value, is_share=is_share),
         lower=loads[-1] if proved is None else proved,
         upper=broken[0] if broken else None,
     )
-
-
-def _passes(loads: Sequence[float], course: Floats, limit: float, is_share: bool) -> float | None:
-    """The load at which a rising ``course`` passes ``limit``: 0 before its first step, None where it never does."""
-    over = [i for i, value in enumerate(course) if value > limit]
-    if not over:
-        return None
-    i = over[0]
-    if i == 0:
-        return 0.0
-    if not math.isfinite(course[i]):
-        return loads[i - 1]
-    if is_share:
-        part = (limit - course[i - 1]) / (course[i] - course[i - 1])
-    else:
-        part = math.log(limit / course[i - 1]) / math.log(course[i] / course[i - 1])
-    return float(loads[i - 1] + part * (loads[i] - loads[i - 1]))

@@ -12,21 +12,17 @@ from dataclasses import replace
 
 from analysis.candidacy import Candidacy, finite, held_back, not_asked, too_few
 from analysis.compare import Comparison, ErrorRow, QuantileRow, RouteComparison
-from analysis.drift import is_material
 from analysis.gate_file import Gate
 from analysis.limits import budget_claim, slo_claim
 from analysis.reference import miss_difference
 from analysis.rows import change
+from analysis.steadiness import unsteady
 from analysis.tally import MISSES, UNRESOLVED, share_of
-from analysis.uncertainty import t_critical
 from analysis.verdict import Claim, State
 from analysis.words import between, milliseconds, percent, points, quantile, signed, times
 
 MIN_SHARE = 0.01
 """Routes below this share of the baseline's requests are not gated unless the gate names them."""
-
-MAX_SHIFT = 0.5
-"""Where a shift within the run is likelier than this, nothing is proved."""
 
 
 def gated_routes(comparison: Comparison, gate: Gate) -> list[str]:
@@ -123,20 +119,9 @@ def _of_route(route: RouteComparison, gate: Gate, *, is_required: bool) -> Itera
             yield not_asked("latency", route.route, p, why, is_required=must)
         else:
             asked = _latency(route.route, row, gate)
-            why = unsteady(row, gate, asked.margin)
+            why = unsteady(row, row.difference, gate, asked.margin)
             yield held_back(asked, why, gate.alpha) if why else asked
     yield _errors(route.route, route.errors["any error"], _worst_class(route), gate)
-
-
-def unsteady(row: QuantileRow, gate: Gate, margin: float) -> str:
-    """Why a run that drifts slowly or shifted proves nothing against ``margin`` (of logs); '' where it may."""
-    if not gate.min_time_constants or not is_material(_half_width(row, gate), margin):
-        return ""
-    if row.shift > MAX_SHIFT:
-        return "its level shifted or trended while it ran, so no part of the run stands for the rest"
-    if row.time_constants < gate.min_time_constants:
-        return f"the run is only {row.time_constants:.0f} time constants of its own drift long"
-    return ""
 
 
 def _is_numerous(row: QuantileRow, gate: Gate) -> bool:
@@ -147,12 +132,6 @@ def _is_numerous(row: QuantileRow, gate: Gate) -> bool:
 def _margin(route: str, row: QuantileRow, gate: Gate) -> float:
     margins = gate.margins_of(route, row.p)
     return max(margins.relative, margins.absolute_ms * 1e6 / row.baseline.value_ns)
-
-
-def _half_width(row: QuantileRow, gate: Gate) -> float:
-    """Half the interval, without what runs of one build differ by anyway."""
-    within = row.difference.se**2 - row.difference.noise**2
-    return float(t_critical(gate.alpha, math.inf)) * math.sqrt(max(0.0, within))
 
 
 def _latency(route: str, row: QuantileRow, gate: Gate) -> Candidacy:

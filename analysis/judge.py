@@ -28,8 +28,8 @@ from analysis.verdict import VERDICT_FORMAT, Check, Claim, State, Verdict, Watch
 from analysis.words import listed, milliseconds, percent, points, quantile, signed
 
 LATENCIES = {"latency", "slo"}
-FAILURES = 0.2
-"""Which part of alpha goes to the claims about failures; those of a failing build have p-values far below it."""
+FAILURES = 0.4
+"""Which part of alpha goes to the claims about failures: they are more, and those of a failing build are surer."""
 BREAKDOWN_SHARE = 0.5
 """A build that refuses more connections than this broke down, whatever else is known."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from analysis.candidacy import Candidacy, finite, not_asked, too_few
+from analysis.candidacy import Candidacy, finite, held_back, not_asked, too_few
 from analysis.compare import Comparison
 from analysis.gate_file import Budget, Gate, Slo
 from analysis.interval import limit
 from analysis.shares import share_limit
+from analysis.steadiness import unsteady
 from analysis.verdict import Claim, State
 from analysis.words import milliseconds, percent, quantile
 
@@ -44,7 +45,9 @@ def slo_claim(comparison: Comparison, gate: Gate, slo: Slo, why: str) -> Candida
         design_effect=finite(row.candidate.design_effect),
         p_worse=bounds.p_above(margin),
     )
-    return Candidacy(claim, bounds, margin, is_required=True)
+    asked = Candidacy(claim, bounds, margin, is_required=True)
+    why = unsteady(row, bounds, gate, abs(margin - bounds.estimate))
+    return held_back(asked, why, gate.alpha) if why else asked
 
 
 def budget_claim(comparison: Comparison, gate: Gate, budget: Budget, why: str) -> Candidacy:

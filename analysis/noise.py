@@ -5,7 +5,7 @@ measured it: σ² = max(0, var(ln q_k) − mean(se_k²)), averaged over the rout
 requests, since noise of machines and caches touches them all.
 
 Of few runs that estimate is often zero by chance, so what is assumed is given up only as far as the runs rule it out:
-the noise is never taken for less than the smaller of what is assumed and their 95 % upper bound of σ.
+the noise is never taken for less than the smaller of what is assumed and their 80 % upper bound of σ.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ def noise_of(tallies: Sequence[Tally], quantiles: Sequence[float], alpha: float)
 
 
 def _not_ruled_out(spread: float, expected: float, runs: int) -> float:
-    """The 95 % upper bound of σ, where ``spread`` is the variance between ``runs`` and ``expected`` their own."""
+    """The 80 % upper bound of σ, where ``spread`` is the variance between ``runs`` and ``expected`` their own."""
     df = runs - 1
-    return math.sqrt(max(0.0, spread * df / float(chdtri(df, 0.95)) - expected))
+    return math.sqrt(max(0.0, spread * df / float(chdtri(df, 0.80)) - expected))
 
 
 def _window(run: Run, slice_s: float) -> Window:

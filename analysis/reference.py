@@ -12,7 +12,7 @@ import math
 from analysis.compare import Comparison
 from analysis.interval import Difference
 from analysis.rows import change
-from analysis.samples import ArtefactError, Run
+from analysis.samples import ArtefactError, Manifest, Run
 from analysis.shares import share_difference
 from analysis.tally import MISSES, RouteTally, share_of
 from analysis.uncertainty import t_critical
@@ -23,7 +23,7 @@ def check_reference(reference: Run, candidate: Run) -> None:
     """Refuse a reference that did not replay what the candidate did.
 
     Raises:
-        ArtefactError: it is of another plan, scale, pace or mode, or no load run.
+        ArtefactError: it is of another plan, scale, pace, mode or place of measuring, or no load run.
     """
     ours, theirs = reference.manifest, candidate.manifest
     if ours.kind != "load":
@@ -33,12 +33,18 @@ def check_reference(reference: Run, candidate: Run) -> None:
         ("scale", f"{ours.scale:g}", f"{theirs.scale:g}"),
         ("speed", f"{ours.speed:g}", f"{theirs.speed:g}"),
         ("mode", ours.mode, theirs.mode),
+        ("place of measuring", _place(ours), _place(theirs)),
+        ("connections", ours.connections, theirs.connections),
     ):
         if a != b:
             raise ArtefactError(
                 f"{reference.folder}: its {what} is '{a}', that of {candidate.folder} is '{b}'. "
-                "A reference replays the same plan at the same scale; make it again."
+                "A reference replays the same plan at the same scale, measured alike; make it again."
             )
+
+
+def _place(manifest: Manifest) -> str:
+    return "proxy" if manifest.via_proxy else "client"
 
 
 def usual_misses(reference: dict[str, RouteTally]) -> dict[str, float]:

@@ -93,6 +93,7 @@ class Manifest(msgspec.Struct, frozen=True):
     ended_reason: str = ""
     ended_at_ns: int | None = None
     preflight: str = "passed"
+    connections: str = "pool"
     via_proxy: bool = False
     creations: dict[str, int] = {}
     ticks: list[Tick] = []

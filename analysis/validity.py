@@ -6,6 +6,8 @@ best INCONCLUSIVE, ``note`` is to be known.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import msgspec
 
 from analysis.compare import Comparison
@@ -16,6 +18,8 @@ from analysis.verdict import Check
 from analysis.words import percent, times
 
 LOAD_CHANGED = "load changed"
+MAX_AGE_DAYS = 30
+"""A baseline that is older is told; what production takes changes with its build and its data."""
 BLINDING = frozenset({GENERATOR_STATE, LOAD_CHANGED})
 """While one of these is in doubt, neither word is possible: a starved generator cannot be told from a slow target,
 nor a slow target from one that was asked for more than was ordered."""
@@ -117,6 +121,14 @@ def _length(run: Tally, gate: Gate) -> Check:
     )
 
 
+def _days_between(earlier: str, later: str) -> int:
+    """Days from one day to another, each as a manifest writes it; 0 where one of them is no date."""
+    try:
+        return (dt.date.fromisoformat(later[:10]) - dt.date.fromisoformat(earlier[:10])).days
+    except ValueError:
+        return 0
+
+
 def _provenance(comparison: Comparison) -> list[Check]:
     found: list[Check] = []
     a, b = comparison.baseline.run, comparison.candidate.run
@@ -126,6 +138,10 @@ def _provenance(comparison: Comparison) -> list[Check]:
             "against the candidate. 'replay run --via-proxy' measures both alike."
         )
         found.append(Check("measured at", "note", "proxy and client", "", sentence))
+    age = _days_between(a.manifest.created, b.manifest.created)
+    if a.is_production and age > MAX_AGE_DAYS:
+        sentence = f"The baseline is {age} days older than the run; production may have changed. Capture it again."
+        found.append(Check("age", "note", f"{age} days", f"{MAX_AGE_DAYS} days", sentence))
     if b.manifest.preflight == "overridden":
         found.append(
             Check("preflight", "note", "overridden", "", "The preflight found routes that fail, and was overridden.")

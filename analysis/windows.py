@@ -87,6 +87,8 @@ def _own_day(a: Manifest, b: Manifest) -> Day | None:
 def _with_other_days(found: Windows, a: Manifest, own: Day) -> Windows:
     """The same hours of the other days too, of those that are of one kind with the plan's."""
     window = found.baseline
+    if window.end_ns - window.start_ns > DAY_NS:
+        return found  # a plan of more than a day has no time of day
     also: list[int] = []
     dates: list[str] = [own.date]
     other_kind = 0

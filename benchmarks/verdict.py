@@ -18,13 +18,13 @@ import simulated as sim
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.claims import unsteady
 from analysis.compare import QuantileRow, compare_quantiles
 from analysis.gate_file import Gate
 from analysis.histogram import Histogram, histogram_of
 from analysis.interval import run_noise, unpaired
 from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.noise import RunNoise
+from analysis.steadiness import unsteady
 from analysis.uncertainty import Uncertainty, t_bounds
 from analysis.variance import NU, QuantileEstimate, estimate_quantile, long_run_variance
 
@@ -44,7 +44,7 @@ def histogram(run: sim.Simulated, length_s: int = sim.LENGTH_S) -> Histogram:
 
 def is_held(row: QuantileRow) -> bool:
     """Whether the gate would prove nothing about this quantile."""
-    return bool(unsteady(row, GATE, MARGIN))
+    return bool(unsteady(row, row.difference, GATE, MARGIN))
 
 
 def plain(run: Histogram) -> QuantileEstimate:

@@ -277,6 +277,19 @@ def test_a_run_that_drifts_proves_nothing_and_says_why(tmp_path: Path) -> None:
     assert any("shifted or trended" in reason for reason in found.reasons)
 
 
+def test_a_run_whose_level_shifted_keeps_no_limit_for_certain(tmp_path: Path) -> None:
+    slos = [Slo(route="GET /search", quantile=0.5, max_ms=max_ms) for max_ms in (85.0, 3000.0)]
+    gate = Gate(slice_s=2.0, min_slices=30, margins=Margins(relative=9.0), slos=slos)
+    drifting = shop(2)
+    drifting.response_s = drifting.response_s * np.exp(0.15 * (drifting.intended_s > 250))
+
+    found = verdict(tmp_path, drifting, gate)
+
+    states = {claim.margin: claim.state for claim in found.claims if claim.kind == "slo"}
+    assert states == {85.0: State.OPEN, 3000.0: State.PASSED}
+    assert any("limit 85.0 ms; its level shifted or trended" in reason for reason in found.reasons)
+
+
 def test_a_limit_that_stands_by_itself_is_broken_whatever_the_baseline_took(tmp_path: Path) -> None:
     slow = {"GET /search": 2.0}
     gate = Gate(
@@ -411,3 +424,11 @@ def test_a_load_that_changed_before_the_judged_part_is_no_doubt(tmp_path: Path) 
     found = verdict(tmp_path, shop(2), load_changes={3: 50, 8: 100}, warmup_ns=20 * 10**9)
 
     assert next(check for check in found.checks if check.name == "load changed").state == "ok"
+
+
+def test_a_baseline_of_long_ago_is_told(tmp_path: Path) -> None:
+    a = read_run(write_run(tmp_path / "friday", shop(1), kind="production", created="2026-01-02"))
+    for name, created, told in (("soon", "2026-02-01T09:00:00+00:00", False), ("late", "2026-02-02", True)):
+        b = read_run(write_run(tmp_path / name, shop(2), created=created))
+        found = judge(compare(a, b, slice_s=2.0), WIDE)
+        assert any("The baseline is 31 days older than the run" in check.sentence for check in found.checks) is told

@@ -98,6 +98,8 @@ def test_misses_beyond_those_of_the_reference_count_against_the_build(tmp_path: 
         ({"scale": 2.0}, "its scale is '2', that of .* is '1'"),
         ({"speed": 2.0}, "its speed is '2'"),
         ({"mode": "open"}, "its mode is 'open'"),
+        ({"via_proxy": True}, "its place of measuring is 'proxy', that of .* is 'client'"),
+        ({"connections": "session"}, "its connections is 'session'"),
         ({"kind": "production"}, "was made by production. A reference is a replay"),
     ],
 )

@@ -123,6 +123,8 @@ def test_one_capture_of_several_days_gives_the_same_hours_of_each(tmp_path: Path
 
     assert found.baseline.also == (24 * HOUR, 48 * HOUR)
     assert found.hours == "Production's baseline is the plan's own hours on 3 days."
+    longer = planned(tmp_path / "c", "c0ffee", zero_ns=0, duration_ns=30 * HOUR)
+    assert windows(baseline, longer, 5.0).baseline.also == ()
 
 
 def test_days_that_do_not_hold_the_plan_s_capture_are_refused(tmp_path: Path) -> None:
