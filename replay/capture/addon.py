@@ -31,6 +31,7 @@ from replay.capture.flows import (
     Pending,
     error_class,
     exchange_of,
+    field,
     is_short,
     must_be_chunked,
     must_stream,
@@ -58,6 +59,7 @@ CLOSE_PATIENCE_S = 10.0
 DRAIN_PATIENCE_S = 5.0
 MAX_FAULTS_TOLD = 20
 _CLOCK_STEP_S = 0.05
+_MARK = MARK_HEADER.lower().encode()
 REFUSAL = b"This is a capture proxy in front of production: replayed requests are refused. Name staging instead.\n"
 
 
@@ -198,8 +200,8 @@ class Capture:
     def requestheaders(self, flow: Any) -> None:
         """An exchange begins; a replayed one ends here, for behind this proxy is production."""
         self._seen += 1
-        mark, allowed = flow.request.headers.get(MARK_HEADER), ctx.options.replay_rehearsal
-        if mark is not None if not allowed else not (mark or "").startswith(f"{allowed}-"):
+        mark, allowed = field(flow.request, _MARK), ctx.options.replay_rehearsal
+        if mark is not None if not allowed else not (mark or b"").startswith(f"{allowed}-".encode()):
             self._refuse(flow)
             return
         pending = Pending(flow)
