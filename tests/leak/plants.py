@@ -213,6 +213,18 @@ def _grouped_cpf(rng: random.Random) -> Value:
     return Value("cpf, grouped", f"{number[:3]}.{number[3:6]}.{number[6:9]}-{number[9:]}", (number,))
 
 
+def _nir(rng: random.Random) -> str:
+    body = f"{rng.choice('12')}{rng.randrange(40, 99)}{rng.randrange(1, 13):02d}{_digits(rng, 8)}"
+    return f"{body}{97 - int(body) % 97:02d}"
+
+
+def _pesel(rng: random.Random) -> str:
+    body = (
+        f"{rng.randrange(40, 99)}{rng.randrange(1, 13):02d}{rng.randrange(1, 29):02d}{_pick(rng, string.digits, 4)}"
+    )
+    return body + str(-sum(int(d) * weight for d, weight in zip(body, (1, 3, 7, 9) * 3, strict=False)) % 10)
+
+
 def _dni(rng: random.Random) -> str:
     number = _digits(rng, 8)
     return number + "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23]
@@ -259,6 +271,8 @@ KINDS: dict[str, Make] = {
     "ahv number": _plain("ahv number", _ahv, number=True),
     "cpf": _plain("cpf", _cpf, number=True),
     "cpf, grouped": _grouped_cpf,
+    "nir": _plain("nir", _nir, number=True),
+    "pesel": _plain("pesel", _pesel, number=True),
     "dni": _plain("dni", _dni),
     "jwt": _jwt,
     "opaque token": _plain("opaque token", lambda rng: _pick(rng, _ALNUM, 32)),

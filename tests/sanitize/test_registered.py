@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,14 +13,28 @@ from replay.sanitize.shapes import Shapes
 from tests.sanitize.making import leaves
 
 MAP, OTHER = leaves(), leaves()
-DIGITS = {"imei": 14, "ahv": 9, "cpf": 9}
-KNOWN = {"imei": "490154203237518", "ahv": "7569217076985", "cpf": "52998224725"}
+KNOWN = {
+    "imei": "490154203237518",
+    "ahv": "7569217076985",
+    "cpf": "52998224725",
+    "nir": "255081416802538",
+    "pesel": "44051401359",
+}
 """From the standards' own pages and the registers' examples."""
+_PESEL_MONTHS = {18: 80, 19: 0, 20: 20, 21: 40, 22: 60}
+BODIES = {
+    "imei": st.from_regex(r"[1-9][0-9]{13}", fullmatch=True),
+    "ahv": st.from_regex(r"[1-9][0-9]{8}", fullmatch=True),
+    "cpf": st.from_regex(r"[1-9][0-9]{8}", fullmatch=True),
+    "nir": st.from_regex(r"[12][0-9]{2}(0[1-9]|1[0-2])[0-9]{8}", fullmatch=True),
+    "pesel": st.builds(
+        lambda day, serial: f"{day:%y}{day.month + _PESEL_MONTHS[day.year // 100]:02d}{day:%d}{serial:04d}",
+        st.dates(date(1800, 1, 1), date(2299, 12, 31)),
+        st.integers(0, 9999),
+    ),
+}
 NUMBERS = {
-    kind: st.from_regex(rf"[1-9][0-9]{{{size - 1}}}", fullmatch=True).map(
-        lambda body, kind=kind: registered.with_check(kind, body)
-    )
-    for kind, size in DIGITS.items()
+    kind: bodies.map(lambda body, kind=kind: registered.with_check(kind, body)) for kind, bodies in BODIES.items()
 }
 VINS = st.text("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", min_size=17, max_size=17).map(
     lambda text: registered.vin_of("W" + text[1:16] + "7", text.encode())
@@ -60,11 +76,11 @@ def test_published_examples_of_codes_are_known() -> None:
     assert not registered.is_dni("12345678A")
 
 
-@pytest.mark.parametrize("kind", DIGITS)
+@pytest.mark.parametrize("kind", KNOWN)
 @given(data=st.data())
 def test_a_number_becomes_another_of_its_register(kind: str, data: st.DataObject) -> None:
     number = data.draw(NUMBERS[kind])
-    if kinds.card_prefix(number):
+    if kinds.card_prefix(number) or registered.number_kind(number) != kind:  # of two kinds the first decides
         return
     image = MAP.text(number)
 
@@ -73,11 +89,13 @@ def test_a_number_becomes_another_of_its_register(kind: str, data: st.DataObject
     assert image == OTHER.text(number)
 
 
-@pytest.mark.parametrize("kind", DIGITS)
+@pytest.mark.parametrize("kind", KNOWN)
 @given(data=st.data())
 def test_two_numbers_stay_two(kind: str, data: st.DataObject) -> None:
     numbers = data.draw(st.lists(NUMBERS[kind], min_size=2, max_size=20, unique=True))
-    numbers = [number for number in numbers if not kinds.card_prefix(number)]
+    numbers = [
+        number for number in numbers if registered.number_kind(number) == kind and not kinds.card_prefix(number)
+    ]
 
     assert len({MAP.text(number) for number in numbers}) == len(numbers)
 
@@ -114,13 +132,23 @@ def test_a_dni_becomes_another_with_its_right_letter(numbers: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("grouped", "compact"), [("529.982.247-25", "52998224725"), ("756.9217.0769.85", "7569217076985")]
+    ("grouped", "compact"),
+    [
+        ("529.982.247-25", "52998224725"),
+        ("756.9217.0769.85", "7569217076985"),
+        ("2 55 08 14 168 025 38", "255081416802538"),
+    ],
 )
 def test_a_grouped_number_joins_the_compact_one(grouped: str, compact: str) -> None:
     image = MAP.text(f"no {grouped}, please")
 
     assert "".join(c for c in image if c.isdigit()) == MAP.text(compact)
     assert [c for c in MAP.text(grouped) if not c.isdigit()] == [c for c in grouped if not c.isdigit()]
+
+
+@pytest.mark.parametrize("number", ["44131401350", "44053201353", "44023001356", "301081416802515"])
+def test_what_holds_no_date_is_none_of_them(number: str) -> None:
+    assert registered.number_kind(number) is None
 
 
 def test_a_grouped_number_without_a_check_is_mapped_run_by_run() -> None:
