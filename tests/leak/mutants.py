@@ -27,6 +27,7 @@ from replay.sanitize.gate import Gate
 
 _LEFT_ALONE = (
     "gate",
+    "tokens",
     "explain",
     "self_test",
     "keys",
