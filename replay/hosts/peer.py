@@ -138,7 +138,9 @@ class Peer:
         return str(self.writer.get_extra_info("peername")[0])
 
     async def say(self, message: Message) -> None:
-        """Send ``message``, waiting while the other end does not read."""
+        """Send ``message``, waiting while the other end does not read; raises GoneError where it has closed."""
+        if self.writer.is_closing():
+            raise GoneError("the connection broke (it was closed)")
         try:
             self.writer.write(msgspec.json.encode(message) + b"\n")
             await self.writer.drain()

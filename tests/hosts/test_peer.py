@@ -1,0 +1,32 @@
+"""A connection between hosts, once it is over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from replay.hosts.peer import Go, GoneError, Peer
+from replay.hosts.secret import tls_contexts
+
+ACCEPTING, ASKING = tls_contexts(b"0123456789abcdef" * 2)
+
+
+def test_what_is_said_after_the_other_end_closed_is_not_lost_in_silence() -> None:
+    async def scenario() -> None:
+        accepted: asyncio.Future[Peer] = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(
+            lambda reader, writer: accepted.set_result(Peer(reader, writer)), "127.0.0.1", 0, ssl=ACCEPTING
+        )
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), ssl=ASKING)
+            peer = await accepted
+            writer.transport.abort()
+            while not peer.writer.is_closing():
+                await asyncio.sleep(0.001)
+            await peer.close()
+
+            with pytest.raises(GoneError, match="it was closed"):
+                await peer.say(Go())
+
+    asyncio.run(asyncio.wait_for(scenario(), 10.0))
