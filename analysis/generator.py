@@ -77,7 +77,7 @@ def _losses(run: Tally, gate: Gate) -> list[Check]:
             "fault" if refused_share > limit else "ok",
             f"{refused:.0f} ({percent(refused_share)})",
             percent(limit),
-            "The generator's own interlock refused requests; name their hosts with --target and run again."
+            "The generator's own interlock refused requests: name their hosts with --target, or raise --max-rate."
             if refused_share > limit
             else "The generator refused nothing by itself.",
         ),

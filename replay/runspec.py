@@ -100,6 +100,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     connect_timeout_ns: int = 10 * SECOND_NS
     max_in_flight: int = 10_000
     """Ceiling of each worker; requests above it are not sent and recorded as ``ceiling``."""
+    max_rate_per_s: float = 0.0
+    """Ceiling of all workers together; what is above is not sent but ``refused``. 0: there is none."""
     connections: int = 0
     """Ceiling of each worker's connections to a target, above which calls wait; 0: as ``max_in_flight``."""
     follow_sessions: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -66,6 +67,8 @@ class Conductor:
         self._releasing = False
         self._in_flight = 0
         self._max_in_flight = spec.max_in_flight
+        self._max_sent = spec.max_rate_per_s / spec.workers or math.inf
+        """Of a second."""
         self._traces = worker << _TRACE_BITS
         self._next_keep = 0
         self._last_end_ns = 0
@@ -210,7 +213,7 @@ class Conductor:
         call.ready = now = self._monotonic_ns() - self._epoch_ns
         if self._finishing or not call.lane.active:
             self._finish(call, 0, "stopped", now, 0)
-        elif not call.wire:
+        elif not call.wire or self._seconds.sent >= self._max_sent:
             self._finish(call, 0, "refused", now, 0)
         elif call.row.bindings is not None and (error := self._living.fill(call, self._open)):
             if error == WAITS and len(self._open) > _MAX_OPEN:

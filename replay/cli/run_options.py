@@ -69,6 +69,9 @@ FirstByteTimeout = Annotated[
     str, typer.Option(help="Give an answer up whose first byte takes longer; as --timeout unless told.")
 ]
 MaxInFlight = Annotated[int, typer.Option(min=1, help="Ceiling of open requests, a process.")]
+MaxRate = Annotated[
+    float, typer.Option(min=0, help="Ceiling of requests a second, of all processes together; 0: there is none.")
+]
 Connections = Annotated[
     str,
     typer.Option(help="pool: shared; session: each session has its own; or how many a pool may have, a process."),
@@ -139,6 +142,7 @@ class RunOptions:
     connect_timeout: ConnectTimeout = "10s"
     first_byte_timeout: FirstByteTimeout = ""
     max_in_flight: MaxInFlight = 10_000
+    max_rate: MaxRate = 0.0
     connections: Connections = "pool"
     breaker: BreakerOption = "50%/10s"
     ca: Certificates = ""

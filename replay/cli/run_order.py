@@ -171,6 +171,11 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
     schedule = _schedule(options, manifest, identities)
     hosts = {target.host for target in targets}
     rate_per_s = _rate_per_s(manifest, hosts, options.writes, schedule)
+    if 0 < options.max_rate < rate_per_s:
+        raise ReplayError(
+            f"--max-rate {options.max_rate:g}: the run would send about {rate_per_s:,.0f} requests/s. "
+            "Lower --scale or --speed, or raise the ceiling."
+        )
     far = _far(options)
     most_connections = 0 if options.connections in _SHARING else connection_count(options.connections)
     tls = TLSFiles(whole_path(options.ca), options.insecure, whole_path(options.cert), whole_path(options.key))
@@ -204,6 +209,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         first_byte_timeout_ns=nanoseconds(options.first_byte_timeout or options.timeout),
         connect_timeout_ns=nanoseconds(options.connect_timeout),
         max_in_flight=options.max_in_flight,
+        max_rate_per_s=options.max_rate,
         connections=most_connections,
         follow_sessions=options.connections == "session",
         tls=tls,

@@ -125,7 +125,6 @@ def manifest_of(folder: Path) -> RunManifest:
 
 
 @pytest.mark.e2e
-@pytest.mark.timed
 def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> None:
     write_plan(folder / "p", steady(2))
     with serving() as server:
@@ -162,7 +161,6 @@ def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> N
 
 
 @pytest.mark.e2e
-@pytest.mark.timed
 def test_every_lane_is_played_once_whichever_worker_has_the_users(folder: Path) -> None:
     write_plan(folder / "p", [planned(1000, session) for session in range(100)])
     with serving() as server:
@@ -336,7 +334,6 @@ def test_a_failing_target_opens_the_breaker_and_the_run_is_kept(broken: dict[str
 
 
 @pytest.mark.e2e
-@pytest.mark.timed
 def test_a_generator_that_runs_out_of_ports_says_so_and_leaves_what_it_has(folder: Path) -> None:
     async def closing(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
@@ -519,6 +516,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"locust": ["-lHhttp://production"]}, "apart"),
         ({"locust": ["another"]}, "one plan"),
         ({"scale": 1e4}, "--scale"),
+        ({"scale": 50, "max_rate": 10.0}, "--max-rate 10: the run would send about"),
         ({"baseline": "production"}, "Add --ui"),
         ({"duration": "1d", "speed": 2e5}, "played"),
         ({"connections": "many"}, "--connections many"),

@@ -281,6 +281,16 @@ def test_requests_over_the_ceiling_are_not_sent_and_recorded(tmp_path: Path) -> 
     assert len(server.arrivals) == 4
 
 
+def test_no_second_has_more_requests_than_the_ceiling_of_the_rate(tmp_path: Path) -> None:
+    rows = [planned(number, session=number) for number in range(10)]
+    plan = write_plan(tmp_path / "plan", rows)
+    with serving(fine) as server:
+        samples = played(run_spec(plan, tmp_path / "run", server.url, max_rate_per_s=4.0)).samples()
+
+    assert sorted(sample["error"] for sample in samples) == [""] * 4 + ["refused"] * 6
+    assert len(server.arrivals) == 4
+
+
 def test_the_breaker_ends_a_run_whose_target_fails(tmp_path: Path) -> None:
     async def broken(arrival: Arrival, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
