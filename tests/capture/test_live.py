@@ -185,6 +185,8 @@ def test_when_the_launcher_is_killed_its_children_end_in_order(
     if is_proxy_killed:
         time.sleep(0.3)  # the exchange has reached the sanitiser
     children, proxy = running.children(), running.child("mitmdump")
+    if is_proxy_killed:
+        proxy.suspend()  # or it would close in order, if it were faster than we are
     running.process.kill()
     if is_proxy_killed:
         proxy.kill()
