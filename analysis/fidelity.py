@@ -1,13 +1,13 @@
 """How like production a replay was, beside how it was answered: order, writes, concurrency, connections, bursts.
 
 A service may be quick because it was asked otherwise than production asks it. Nothing here decides; the report shows
-both runs beside each other. What a path or a key was, samples do not say, so the repetition of addresses shows only
-as far as clones repeat them.
+both runs beside each other. What a path or a key was, samples do not say: how addresses repeat stands in
+manifests, of a whole baseline and a whole schedule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from analysis.columns import flags, indices, numbers
 from analysis.histogram import Floats
+from analysis.samples import Repetition
 from analysis.tally import Tally, Window
 
 COLUMNS = ("method", "session", "clone", "due", "sent", "end", "reused")
@@ -69,10 +70,26 @@ def fidelity_of(baseline: Tally, candidate: Tally, mix_distance: float) -> list[
         row("order within sessions", "share", "disordered_share", "sent before the request that it followed"),
         row("order of all", "share", "overtaking_share", "sent before one that was due earlier"),
         row("repeated by clones", "share", "clone_share", "the same request again, which a cache may answer"),
+        *_repetition(baseline, candidate),
         row("in flight, mean", "number", "in_flight_mean", "requests that wait for their answers"),
         row("in flight, most", "number", "in_flight_most", "at the end of any tenth of a second"),
         row("new connections", "share", "new_connection_share", "requests that had to open one"),
         row("burst index", "number", "burst_index", "variance over mean of requests a second; 1: independent"),
+    ]
+
+
+def _repetition(baseline: Tally, candidate: Tally) -> list[FidelityRow]:
+    """What caches live on; nothing where one of the runs does not know."""
+    a, b = baseline.run.manifest.repetition, candidate.run.manifest.repetition
+    if a is None or b is None:
+        return []
+
+    def row(name: str, unit: str, of: Callable[[Repetition], float], meaning: str) -> FidelityRow:
+        return FidelityRow(name, unit, of(a), of(b), meaning)
+
+    return [
+        row("different addresses", "share", lambda r: r.addresses / max(r.reads, 1), "of reads; others repeat one"),
+        row("reads of a key", "number", lambda r: r.keyed / max(r.keys, 1), "of one path with a parameter, mean"),
     ]
 
 

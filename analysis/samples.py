@@ -61,6 +61,17 @@ class Day(msgspec.Struct, frozen=True):
     duration_ns: int
 
 
+class Repetition(msgspec.Struct, frozen=True):
+    """Reads, and about how many different ones they were."""
+
+    reads: int
+    addresses: int
+    keyed: int
+    """Reads of routes with a parameter."""
+    keys: int
+    """Different paths of those."""
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What a run says of itself, as far as a comparison needs it; defaults are those of ``run/1``."""
 
@@ -86,6 +97,7 @@ class Manifest(msgspec.Struct, frozen=True):
     load_changes: dict[int, int] = {}
     production_requests: int = 0
     left_out: dict[str, int] = {}
+    repetition: Repetition | None = None
     days: list[Day] = []
     lost_samples: int = 0
     lost_workers: int = 0

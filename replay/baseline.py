@@ -22,6 +22,7 @@ from replay.artefacts import versions, write_manifest
 from replay.capture.manifest import CaptureManifest
 from replay.errors import InputError
 from replay.exchange import Exchange
+from replay.repetition import RepetitionCounter
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, Day, RunManifest
 
 UNTIMED = "answered at an unknown time"
@@ -75,6 +76,7 @@ class _Recorder:
         self._rows = _Rows()
         self._names = {name: _Names() for name in self._rows.names}
         self._sessions, self._connections = _Names(), _Names()
+        self.repetition = RepetitionCounter()
         self.requests = 0
         self.measured = 0
         """Samples that say how the service did: answered, or failed by its fault."""
@@ -90,6 +92,7 @@ class _Recorder:
 
     def add(self, exchange: Exchange) -> None:
         """Record one exchange, unless it was answered nobody knows when."""
+        self.repetition.add(exchange)
         if exchange.response is not None and exchange.ended is None:
             self.untimed += 1
             return
@@ -195,6 +198,7 @@ def write_baseline(sources: Sequence[Source], folder: Path, name: str) -> RunMan
         planned=recorder.requests,
         production_requests=recorder.requests + recorder.untimed,
         left_out={UNTIMED: recorder.untimed} if recorder.untimed else {},
+        repetition=recorder.repetition.found(),
         days=days if len(days) > 1 else [],
         mode="production",
         preflight="skipped",

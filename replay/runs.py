@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from replay.artefacts import read_manifest
+from replay.repetition import Repetition
 
 RUN_FORMAT = "run/1"
 MANIFEST_NAME = "run.json"
@@ -128,6 +129,9 @@ class RunManifest(msgspec.Struct, frozen=True):
     """Requests that the capture holds, before the plan's filters."""
     left_out: dict[str, int] = {}
     """Requests of the capture that are not replayed, by reason."""
+    repetition: Repetition | None = None
+    """How the reads of the whole schedule repeat each other, by their recorded addresses; None where clones have rows
+    of their own (unique pools), or the load was a profile's or lasted until some time. In a baseline all captured."""
     days: list[Day] = []
     """The captures of a baseline of several, the first one first; empty where there is one."""
     lost_samples: int = 0

@@ -25,6 +25,8 @@ from replay.cli.run_watch import Watch, watch
 from replay.errors import ReplayError
 from replay.hosts.master import Master
 from replay.journal import journal_path
+from replay.plan.store import PlanManifest
+from replay.repetition import Repetition
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
 from replay.runspec import SECOND_NS, SPEC_NAME, SPEC_VARIABLE, RunSpec, write_spec
 from replay.samples import compact
@@ -177,6 +179,7 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         ),
         production_requests=plan.production_requests,
         left_out=left_out,
+        repetition=_repetition(order, plan),
         lost_samples=sum(end.lost for end in ends),
         lost_workers=seen.lost_workers,
         ended=seen.ended,
@@ -189,6 +192,16 @@ def _manifest(order: Order, seen: Watch, samples: int, preflight: str) -> RunMan
         hook_failures=_summed(end.hook_failures for end in ends),
         ticks=[tick.tick for tick in seen.ticks],
     )
+
+
+def _repetition(order: Order, plan: PlanManifest) -> Repetition | None:
+    """How what was ordered repeats itself; None where nobody knows beforehand."""
+    spec = order.spec
+    sent_to = {target.host for target in spec.targets}
+    is_all = "" in sent_to or sent_to >= plan.hosts.keys()
+    if plan.repetition is None or not is_all or plan.clones or spec.profile or spec.stop_at_ns or not spec.loops:
+        return None
+    return plan.repetition.times(order.scale * spec.loops)
 
 
 def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -36,6 +36,7 @@ from replay.plan.order import causal_order
 from replay.plan.store import DEFAULT_LANES, PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
 from replay.plan.unrepeatable import Unrepeatable
 from replay.plan.wire import Rewrite, serialise
+from replay.repetition import RepetitionCounter
 
 _BATCH = 8192
 _WIRES_NAME = ".wires"
@@ -126,6 +127,7 @@ class _Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
     forecast: Forecast = field(default_factory=Forecast)
+    repetition: RepetitionCounter = field(default_factory=RepetitionCounter)
 
 
 def build(sources: Sequence[Source], settings: Settings, folder: Path, name: str) -> PlanManifest:
@@ -169,6 +171,7 @@ def _take(source: Source, index: int, settings: Settings, taken: _Taken, living:
         taken.add(exchange, f"{index} {session}", host, bound.wire)
         living.add(row, Bindings(bound.fill, cookies=bound.cookies, sets_cookies=sets_cookies), bound.takes)
         tally.forecast.add(exchange, bound.places)
+        tally.repetition.add(exchange)
         tally.unrepeatable.add(exchange, bound)
         if exchange.request.method not in SAFE_METHODS:
             tally.writes[exchange.route] += 1
@@ -268,6 +271,7 @@ def _write(
             unrepeatable=tally.unrepeatable.by_route(),
             living=ordered.count,
             logins=tally.people.used(),
+            repetition=tally.repetition.found(),
             shift_days=settings.rewrite.times.days,
         )
         return writer.close(manifest)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from replay.artefacts import create_private, read_manifest, write_manifest
 from replay.capture.manifest import Origin
 from replay.errors import InputError
+from replay.repetition import Repetition
 from replay.runspec import PlanState
 
 PLAN_FORMAT = "plan/1"
@@ -133,6 +134,8 @@ class PlanManifest(msgspec.Struct, frozen=True):
     living: int = 0
     """Requests that need a value of an earlier answer, or whose answer gives one."""
     logins: LoginUse = LoginUse()
+    repetition: Repetition | None = None
+    """How its reads repeat each other, by their recorded addresses; None in a plan of an earlier version."""
     shift_days: int = 0
     """Days that times near the sanitiser's fixed day were moved by; 0: they are as they were stored."""
 

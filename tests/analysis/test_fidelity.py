@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.fidelity import Traffic, fidelity_of, traffic_of
-from analysis.samples import read_run
+from analysis.samples import Repetition, read_run
 from analysis.tally import Tally, Window, tally
 from tests.runs import Samples, write_run
 
@@ -87,3 +87,20 @@ def test_rows_stand_beside_each_other(tmp_path: Path) -> None:
 
     assert (rows["new connections"].baseline, rows["new connections"].candidate) == (0, 1)
     assert rows["mix of routes"].candidate == 0.03
+
+
+def repeating(folder: Path, repetition: Repetition | None) -> Tally:
+    run = read_run(write_run(folder, evenly(), repetition=repetition))
+    return tally(run, Window(0, 10**9, int(LENGTH_S)))
+
+
+def test_how_addresses_and_keys_repeat_is_of_the_manifests(tmp_path: Path) -> None:
+    baseline = repeating(tmp_path / "a", Repetition(1000, 400, 600, 200))
+    candidate = repeating(tmp_path / "b", Repetition(2000, 400, 1200, 200))
+    silent = repeating(tmp_path / "c", None)
+
+    found = {row.name: (row.baseline, row.candidate) for row in fidelity_of(baseline, candidate, 0.0)}
+
+    assert found["different addresses"] == (0.4, 0.2)
+    assert found["reads of a key"] == (3, 6)
+    assert not {row.name for row in fidelity_of(baseline, silent, 0.0)} & {"different addresses", "reads of a key"}

@@ -9,8 +9,18 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from analysis.samples import COLUMNS, ArtefactError, Day, Manifest, Run, Tick, check_comparable, read_run
-from replay import runs
+from analysis.samples import (
+    COLUMNS,
+    ArtefactError,
+    Day,
+    Manifest,
+    Repetition,
+    Run,
+    Tick,
+    check_comparable,
+    read_run,
+)
+from replay import repetition, runs
 from replay.samples import SCHEMA
 from tests.runs import shop, write_run
 
@@ -23,14 +33,17 @@ def test_the_columns_are_those_of_the_writer() -> None:
     assert {name: SCHEMA.field(name).type for name in COLUMNS} == COLUMNS
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(Manifest, runs.RunManifest), (Tick, runs.Tick), (Day, runs.Day)])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(Manifest, runs.RunManifest), (Tick, runs.Tick), (Day, runs.Day), (Repetition, repetition.Repetition)],
+)
 def test_a_manifest_has_the_fields_types_and_defaults_of_the_writer(ours: type, theirs: type) -> None:
     written = {field.name: field for field in msgspec.structs.fields(theirs)}
 
     for field in msgspec.structs.fields(ours):
         assert field.name in written
         assert field.default == written[field.name].default
-        if field.name not in {"ticks", "days"}:
+        if field.name not in {"ticks", "days", "repetition"}:
             assert field.type == written[field.name].type
 
 

@@ -34,6 +34,7 @@ from replay.errors import (
     EXIT_USAGE,
     ReplayError,
 )
+from replay.repetition import Repetition
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import read_batches, sample_files
 from tests.loadtests.support import SECOND, Arrival, planned, serving, write_plan
@@ -126,7 +127,7 @@ def manifest_of(folder: Path) -> RunManifest:
 
 @pytest.mark.e2e
 def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> None:
-    write_plan(folder / "p", steady(2))
+    write_plan(folder / "p", steady(2), repetition=Repetition(80, 2, 0, 0))
     with serving() as server:
         ended = replay_run(
             folder,
@@ -152,6 +153,7 @@ def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> N
     assert {sample["worker"] for sample in samples(folder / "out")} == {0, 1}
     assert int(aggregated[2]) == run.requests  # Locust's own figures, in bulk
     assert sum(tick.sent for tick in run.ticks) == run.requests
+    assert run.repetition == Repetition(reads=120, addresses=2, keyed=0, keys=0)
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "logs",
         "run.json",

@@ -19,6 +19,7 @@ from replay.plan.links.bind import NEEDS_VALUE
 from replay.plan.links.rules import Cookie, Fresh, Link, Rules
 from replay.plan.store import PlanManifest, open_plan
 from replay.plan.wire import Rewrite
+from replay.repetition import Repetition
 from tests.factories import MS, capture_manifest, exchange
 
 
@@ -106,6 +107,7 @@ def test_filters_leave_out_and_count(tmp_path: Path) -> None:
 
     assert table.num_rows == 1
     assert manifest.production_requests == 4
+    assert manifest.repetition == Repetition(reads=1, addresses=1, keyed=0, keys=0)
     assert manifest.left_out == {"outside the chosen time": 1, "method not chosen": 1, "route excluded": 1}
 
 

@@ -10,6 +10,7 @@ import pytest
 from replay.baseline import Source, first_start_ns, write_baseline
 from replay.errors import InputError
 from replay.exchange import Exchange
+from replay.repetition import Repetition
 from replay.runs import Day, read_run_manifest
 from tests.factories import MS, capture_manifest, exchange
 
@@ -69,6 +70,7 @@ def test_an_answer_without_a_known_end_is_counted_and_never_taken_for_no_time_at
     assert [row["end"] for row in found] == [20 * MS]
     assert manifest.left_out == {"answered at an unknown time": 1}
     assert (manifest.requests, manifest.planned, manifest.production_requests) == (1, 1, 2)
+    assert manifest.repetition == Repetition(reads=2, addresses=1, keyed=0, keys=0)
 
 
 @pytest.mark.parametrize(
