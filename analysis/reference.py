@@ -12,7 +12,7 @@ import math
 from analysis.compare import Comparison
 from analysis.interval import Difference
 from analysis.rows import change
-from analysis.samples import ArtefactError, Manifest, Run
+from analysis.samples import ArtefactError, Run
 from analysis.shares import share_difference
 from analysis.tally import MISSES, RouteTally, share_of
 from analysis.uncertainty import t_critical
@@ -33,7 +33,7 @@ def check_reference(reference: Run, candidate: Run) -> None:
         ("scale", f"{ours.scale:g}", f"{theirs.scale:g}"),
         ("speed", f"{ours.speed:g}", f"{theirs.speed:g}"),
         ("mode", ours.mode, theirs.mode),
-        ("place of measuring", _place(ours), _place(theirs)),
+        ("place of measuring", reference.measured_at, candidate.measured_at),
         ("connections", ours.connections, theirs.connections),
     ):
         if a != b:
@@ -41,10 +41,6 @@ def check_reference(reference: Run, candidate: Run) -> None:
                 f"{reference.folder}: its {what} is '{a}', that of {candidate.folder} is '{b}'. "
                 "A reference replays the same plan at the same scale, measured alike; make it again."
             )
-
-
-def _place(manifest: Manifest) -> str:
-    return "proxy" if manifest.via_proxy else "client"
 
 
 def usual_misses(reference: dict[str, RouteTally]) -> dict[str, float]:

@@ -70,7 +70,6 @@ def change(log: float) -> float | None:
 def run_row(run: Tally) -> RunRow:
     """Where a run came from and what part of it was judged."""
     manifest = run.run.manifest
-    is_at_proxy = run.run.is_production or manifest.via_proxy
     return RunRow(
         name=manifest.name,
         kind=manifest.kind,
@@ -85,7 +84,7 @@ def run_row(run: Tally) -> RunRow:
         window_s=run.window.length_s,
         slices=run.window.slices,
         requests=round(run.n),
-        measured_at="proxy" if is_at_proxy else "client",
+        measured_at=run.run.measured_at,
         versions=manifest.versions,
         captured_share=manifest.captured_share,
         left_out=manifest.left_out,

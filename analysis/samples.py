@@ -72,6 +72,10 @@ class Repetition(msgspec.Struct, frozen=True):
     """Different paths of those."""
 
 
+_MEASURED_AT = {"import har": "client", "import gor": "server", "import log": "server"}
+"""Of a baseline, by the source of its capture; others come from a proxy."""
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What a run says of itself, as far as a comparison needs it; defaults are those of ``run/1``."""
 
@@ -98,6 +102,7 @@ class Manifest(msgspec.Struct, frozen=True):
     production_requests: int = 0
     left_out: dict[str, int] = {}
     repetition: Repetition | None = None
+    source: str = ""
     days: list[Day] = []
     lost_samples: int = 0
     lost_workers: int = 0
@@ -125,8 +130,15 @@ class Run:
 
     @property
     def is_production(self) -> bool:
-        """Whether production made these samples, measured at a proxy."""
+        """Whether production made these samples."""
         return self.manifest.kind == "production"
+
+    @property
+    def measured_at(self) -> str:
+        """Whose clock its times are of: ``proxy``, ``client`` or ``server``."""
+        if not self.is_production:
+            return "proxy" if self.manifest.via_proxy else "client"
+        return _MEASURED_AT.get(self.manifest.source, "proxy")
 
     def batches(self, columns: Sequence[str] = tuple(COLUMNS)) -> Iterator[pa.RecordBatch]:
         """Record batches of ``columns``, at most ``BATCH_ROWS`` rows each, in no promised order.

@@ -20,6 +20,20 @@ from analysis.words import percent, times
 LOAD_CHANGED = "load changed"
 MAX_AGE_DAYS = 30
 """A baseline that is older is told; what production takes changes with its build and its data."""
+_AGAINST = "connection and network time count against the candidate. 'replay run --via-proxy' measures"
+_MEASURED_APART = {
+    ("proxy", "client"): f"Production was measured at a proxy, the candidate at a client: {_AGAINST} both alike.",
+    (
+        "server",
+        "client",
+    ): f"Production's times are its server's own, the candidate's a client's: {_AGAINST} nearer to it.",
+    **dict.fromkeys(
+        (("client", "client"), ("client", "proxy")),
+        "Production was measured by the client that recorded it, over its own network: where the candidate's way is "
+        "shorter, that counts for the candidate. Trust READY only after a capture at a proxy.",
+    ),
+}
+"""What is to be known, by where the times of production and of the candidate were taken."""
 BLINDING = frozenset({GENERATOR_STATE, LOAD_CHANGED})
 """While one of these is in doubt, neither word is possible: a starved generator cannot be told from a slow target,
 nor a slow target from one that was asked for more than was ordered."""
@@ -132,12 +146,9 @@ def _days_between(earlier: str, later: str) -> int:
 def _provenance(comparison: Comparison) -> list[Check]:
     found: list[Check] = []
     a, b = comparison.baseline.run, comparison.candidate.run
-    if a.is_production and not b.manifest.via_proxy:
-        sentence = (
-            "Production was measured at a proxy, the candidate at a client: connection and network time count "
-            "against the candidate. 'replay run --via-proxy' measures both alike."
-        )
-        found.append(Check("measured at", "note", "proxy and client", "", sentence))
+    if a.is_production and (a.measured_at, b.measured_at) in _MEASURED_APART:
+        where = f"{a.measured_at} and {b.measured_at}"
+        found.append(Check("measured at", "note", where, "", _MEASURED_APART[a.measured_at, b.measured_at]))
     age = _days_between(a.manifest.created, b.manifest.created)
     if a.is_production and age > MAX_AGE_DAYS:
         sentence = f"The baseline is {age} days older than the run; production may have changed. Capture it again."

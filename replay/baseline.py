@@ -192,6 +192,7 @@ def write_baseline(sources: Sequence[Source], folder: Path, name: str) -> RunMan
         plan_hash="",
         templates=first.templates,
         captured_share=first.captured_share,
+        source=first.source,
         zero_ns=sources[0].zero_ns,
         duration_ns=recorder.last_ns + 1,
         requests=recorder.requests,
@@ -237,6 +238,7 @@ def _check_alike(sources: Sequence[Source]) -> None:
         other = source.manifest
         for what, a, b in (
             ("route templates", first.templates[:12], other.templates[:12]),
+            ("sources", first.source, other.source),
             ("share of the sessions", f"{first.captured_share:g}", f"{other.captured_share:g}"),
         ):
             if a != b:

@@ -132,6 +132,8 @@ class RunManifest(msgspec.Struct, frozen=True):
     repetition: Repetition | None = None
     """How the reads of the whole schedule repeat each other, by their recorded addresses; None where clones have rows
     of their own (unique pools), or the load was a profile's or lasted until some time. In a baseline all captured."""
+    source: str = ""
+    """Of a baseline, its capture's: ``live``, ``import har`` …; by it one knows whose clock its times are of."""
     days: list[Day] = []
     """The captures of a baseline of several, the first one first; empty where there is one."""
     lost_samples: int = 0

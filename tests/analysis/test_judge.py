@@ -22,9 +22,14 @@ WIDE = Gate(slice_s=2.0, min_slices=30, margins=Margins(relative=0.25))
 
 
 def verdict(
-    tmp_path: Path, candidate: Samples, gate: Gate = WIDE, baseline: Samples | None = None, **manifest
+    tmp_path: Path,
+    candidate: Samples,
+    gate: Gate = WIDE,
+    baseline: Samples | None = None,
+    source: str = "live",
+    **manifest,
 ) -> Verdict:
-    a = read_run(write_run(tmp_path / "friday", baseline or shop(1), kind="production"))
+    a = read_run(write_run(tmp_path / "friday", baseline or shop(1), kind="production", source=source))
     b = read_run(write_run(tmp_path / "build", candidate, **manifest))
     found = compare(a, b, slice_s=gate.slice_s, run_noise=RunNoise(gate.assumed_run_noise), max_miss=gate.max_miss)
     return judge(found, gate)
@@ -373,6 +378,16 @@ def test_production_at_a_proxy_and_staging_at_a_client_is_said(tmp_path: Path) -
 
     assert "Production was measured at a proxy" in notes[0].sentence
     assert not [c for c in verdict(tmp_path / "b", shop(2), via_proxy=True).checks if c.name == "measured at"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("import har", "that counts for the candidate"), ("import log", "Production's times are its server's own")],
+)
+def test_where_an_imported_baseline_was_measured_is_said(tmp_path: Path, source: str, said: str) -> None:
+    found = verdict(tmp_path, shop(2), source=source)
+
+    assert said in next(check.sentence for check in found.checks if check.name == "measured at")
 
 
 def test_a_relaxed_limit_is_told(tmp_path: Path) -> None:
