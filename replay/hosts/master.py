@@ -7,6 +7,7 @@ and told nothing. All state is changed by the thread of the event loop; other th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
@@ -212,10 +213,10 @@ class Master:
         finally:
             self._unproved -= 1
         try:
-            if isinstance(hello, Hello):
-                await self._serve(hello, peer)
-        except GoneError:
-            pass  # a connection for files: its host's control connection says what became of it
+            # Where a connection for files breaks, the control connection of its host says what became of the host.
+            with contextlib.suppress(GoneError):
+                if isinstance(hello, Hello):
+                    await self._serve(hello, peer)
         finally:
             await peer.close()
 
