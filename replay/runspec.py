@@ -7,6 +7,7 @@ header values; the values themselves never reach a file, an argument list or a l
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -62,7 +63,8 @@ class RunSpec(msgspec.Struct, frozen=True):
     """One run, in full."""
 
     format: str
-    run_id: str
+    run_id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z]+\Z")]
+    """The run's mark, which stands in a header of every request."""
     plan: str
     """Path of the plan's folder."""
     plan_hash: str

@@ -196,11 +196,15 @@ class Interlock:
         # All addresses of this machine are one place: what listens on one of them mostly listens on all.
         return address.is_loopback or address.is_unspecified or self.is_local(str(address))
 
+    def is_allowed_by_name(self, target: TargetURL, address: str) -> bool:
+        """Whether ``[safety] allow`` is set and holds the target itself; loopback is no exception."""
+        return any(_holds(entry, target, literal(address)) for entry in self.allow or ())
+
     def _check_allowed(self, target: TargetURL, address: str) -> None:
         place = literal(address)
         if self.allow is None or (place is not None and place.is_loopback):
             return
-        if not any(_holds(entry, target, place) for entry in self.allow):
+        if not self.is_allowed_by_name(target, address):
             raise RefusedError(
                 f"{target.url}: is not in [safety] allow of replay.toml. Add it there if it is staging."
             )

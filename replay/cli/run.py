@@ -46,7 +46,8 @@ def register(app: typer.Typer) -> None:
             replay run --worker 10.0.0.5:7077 --target https://staging.example
         """
         if worker:
-            from replay.cli.run_worker import serve, worker_options
+            from replay.cli.run_consent import worker_options
+            from replay.cli.run_worker import serve
 
             return serve(worker_options(context.params, typed(context)))
         if not plan:

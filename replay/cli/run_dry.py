@@ -32,7 +32,7 @@ def _show_first(order: Order) -> None:
     spec = order.spec
     hosts = {target.host: target.url for target in spec.targets}
     table = Table("due", "target", "request", box=None, pad_edge=False)
-    for part in parts(order.plan, hosts, spec.writes, frozenset(map(str.lower, spec.headers))):
+    for part in parts(order.plan, hosts, spec.writes, spec.replaced):
         for row in np.flatnonzero(part.reasons == 0)[: FIRST - table.row_count].tolist():
             due_s = part.columns["due"][row].as_py() / spec.speed / 1e9
             line = part.columns["wire"][row].as_py().partition(b"\r\n")[0].decode("latin-1")

@@ -15,7 +15,8 @@ from replay.cli.output import progress
 from replay.cli.run_order import Far, Order
 from replay.cli.run_processes import Locust, start_master
 from replay.errors import EXIT_REFUSED, IncompleteError, RefusedError
-from replay.hosts.master import Master, Task
+from replay.hosts.far import Task
+from replay.hosts.master import Master
 from replay.hosts.secret import take_secret, tls_contexts
 from replay.runs import RunManifest
 from replay.runspec import HooksFile

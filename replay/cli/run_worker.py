@@ -9,78 +9,31 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import socket
 import time
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from replay.artefacts import named
 from replay.cli import run_preflight
 from replay.cli.output import progress, stdout
-from replay.cli.run_headers import header_sources
+from replay.cli.run_consent import WorkerOptions, localised, run_folder
 from replay.cli.run_processes import Locust, import_path, start_workers
-from replay.cli.run_settings import Safety, find_settings
-from replay.cli.run_texts import hooks_file, whole_path
-from replay.errors import EXIT_OK, IncompleteError, InputError, RefusedError, ReplayError
+from replay.cli.run_settings import find_settings
+from replay.errors import EXIT_OK, IncompleteError, InputError, ReplayError
 from replay.hosts.address import SECRET_SOURCE, parse_address
 from replay.hosts.clock import Offset, write_offset
 from replay.hosts.link import Link
 from replay.hosts.peer import GoneError, Order
 from replay.hosts.secret import take_secret, tls_contexts
 from replay.plan.store import Plan, open_plan, verify
-from replay.runs import Target
-from replay.runspec import SPEC_NAME, SPEC_VARIABLE, HooksFile, RunSpec, write_spec
-from replay.safety import Interlock, Resolver, parse_target, system_resolver
+from replay.runspec import SPEC_NAME, SPEC_VARIABLE, RunSpec, write_spec
 from replay.samples import compact
-from replay.storage import refuse_address
-from replay.tls import TLSFiles, tls_context
+from replay.tls import tls_context
 
 _CONNECT_S = 60.0
 _POLL_S = 0.05
 _PIECE_BYTES = 1 << 19
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """The options of ``replay run --worker`` as typed."""
-
-    worker: str
-    plan: str = ""
-    output: str = ""
-    targets: list[str] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    """Header name → environment variable."""
-    tls: TLSFiles = field(default_factory=TLSFiles)
-    hooks: HooksFile | None = None
-    secret: str = ""
-
-
-_OF_A_WORKER = {"worker", "plan", "output", "targets", "headers", "ca", "cert", "key", "hooks", "secret"}
-
-
-def worker_options(values: Mapping[str, Any], typed: Set[str]) -> WorkerOptions:
-    """The options of a worker's host, from ``values`` of all options of ``replay run``.
-
-    Raises:
-        ReplayError: an option was typed that the master decides, or one is wrong.
-    """
-    for name in sorted(typed - _OF_A_WORKER):
-        shown = name if name.startswith("-") else f"--{name.replace('_', '-')}"
-        raise ReplayError(f"{shown}: is the master's to say. Leave it out beside --worker.")
-    return WorkerOptions(
-        worker=values["worker"],
-        plan=values["plan"],
-        output=values["output"],
-        targets=values["targets"],
-        headers=header_sources(values["headers"], traceparent=False),
-        tls=TLSFiles(whole_path(values["ca"]), cert=whole_path(values["cert"]), key=whole_path(values["key"])),
-        hooks=hooks_file(values["hooks"]) if values["hooks"] else None,
-        secret=values["secret"],
-    )
 
 
 def serve(options: WorkerOptions) -> int:
@@ -132,9 +85,7 @@ def _check(link: Link) -> None:
 
 
 def _new_folder(options: WorkerOptions, order: Order) -> Path:
-    host = socket.gethostname()
-    refuse_address(options.output, "a worker's samples are kept here until the master has them")
-    folder = named(options.output or f"{order.run}-{host}", "runs")
+    folder = run_folder(options, order)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.part-{os.getpid()}")
     part.mkdir(mode=0o700)
@@ -165,59 +116,6 @@ def _plan(link: Link, order: Order, options: WorkerOptions, folder: Path) -> Pla
             f"{plan.folder}: is another plan than the master's. Leave it out, and the master sends its own."
         )
     return plan
-
-
-def localised(
-    spec: RunSpec, options: WorkerOptions, plan: Plan, safety: Safety, resolve: Resolver = system_resolver
-) -> RunSpec:
-    """The master's ``spec`` as this host may carry it out, with the files, secrets and addresses of this host.
-
-    Raises:
-        RefusedError: a target is production's, or nobody named it on this host.
-        ReplayError: the order needs a header or a hooks file that this host was not given.
-    """
-    for name in spec.headers:
-        if name not in options.headers:
-            raise ReplayError(
-                f"the run sends the header {name[:60]}, whose value is never sent between hosts. "
-                f"Give it to this host too: --header {name[:60]}=env:VARIABLE."
-            )
-    if (spec.hooks.sha256 if spec.hooks else "") != (options.hooks.sha256 if options.hooks else ""):
-        raise ReplayError(
-            "the run's hooks file is another than this host's: code is never sent between hosts. "
-            "Give this host the same file with --hooks, or none where the run has none."
-        )
-    if spec.auth is not None or spec.identities is not None:
-        raise ReplayError("the run logs in (--auth, --identities), which a run over several hosts does not do.")
-    origins = [*plan.manifest.origins, *spec.origins]
-    here = Interlock(origins, safety.allow, resolve, deny=[*spec.deny, *safety.deny]).completed()
-    theirs = Interlock(here.origins, spec.allow, resolve, deny=here.deny)
-    consented = {parse_target(text).url for text in options.targets}
-    targets = []
-    for target in spec.targets:
-        url = parse_target(target.url)
-        if url.url not in consented and safety.allow is None:
-            raise RefusedError(
-                f"{url.url}: the run's target was not named on this host. Name it with --target, "
-                "or in [safety] allow of replay.toml."
-            )
-        pinned = here.admit(url)
-        targets.append(Target(target.host, pinned.url, pinned.address))
-        theirs.confirm(targets[-1])
-    return msgspec.structs.replace(
-        spec,
-        plan=str(plan.folder.resolve()),
-        targets=targets,
-        origins=list(here.origins),
-        allow=spec.allow if here.allow is None else list(here.allow),
-        deny=list(here.deny),
-        headers={name: options.headers[name] for name in spec.headers},
-        tls=TLSFiles(options.tls.ca, spec.tls.insecure, options.tls.cert, options.tls.key),
-        hooks=options.hooks,
-        via=[],
-        auth=None,
-        identities=None,
-    )
 
 
 def _await_go(link: Link, spec: RunSpec) -> None:

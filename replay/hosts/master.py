@@ -10,17 +10,16 @@ import asyncio
 import contextlib
 import os
 import re
-import secrets
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from replay import __version__
 from replay.artefacts import create_private
 from replay.errors import EXIT_USAGE, ReplayError
 from replay.hosts.address import LOOPBACK, Address
+from replay.hosts.far import FarHost, Task
 from replay.hosts.loop import LoopThread
 from replay.hosts.peer import (
     HELLO_S,
@@ -45,8 +44,7 @@ from replay.hosts.peer import (
 )
 from replay.journal import journal_path
 from replay.plan.store import MANIFEST_NAME, REQUESTS_NAME
-from replay.runs import Host, Target
-from replay.runspec import RunSpec
+from replay.runs import Host
 
 SILENCE_S = 3.0
 """A host that says nothing for so long is lost."""
@@ -54,43 +52,7 @@ _PACKING_S = 60.0
 """The same once its processes have ended, and it packs its samples."""
 _STRANGERS = 32
 _FILES = re.compile(r"samples-(\d{3,6})\.parquet|created-(\d{3,6})\.jsonl", re.ASCII)
-
-
-@dataclass(slots=True)
-class FarHost:
-    """A host that takes part."""
-
-    name: str
-    address: str
-    peer: Peer
-    token: str = field(default_factory=lambda: secrets.token_hex(16))
-    workers: set[int] = field(default_factory=set)
-    """The run's workers that were started there, as their journals say."""
-    prepared: list[Target] | None = None
-    refused: Refused | None = None
-    ended: bool = False
-    bye: Bye | None = None
-    lost: str = ""
-    """Why it was lost; '' while it was not."""
-
-    @property
-    def label(self) -> str:
-        """What a person is told of it."""
-        return f"{self.name} ({self.address})"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What the hosts are to do, and where what they send goes."""
-
-    run: str
-    spec: RunSpec
-    plan: Path
-    out: Path
-    processes: int
-    """Locust workers that each host starts."""
-    locust_port: int
-    """Of the Locust master, on loopback."""
+"""What an engine leaves, by its worker's number of three digits or more."""
 
 
 class Master:
@@ -148,20 +110,7 @@ class Master:
 
     def manifest(self) -> list[Host]:
         """The hosts as the run's manifest names them."""
-        return [
-            Host(
-                name=host.name,
-                address=host.address,
-                workers=sorted(host.workers),
-                targets=host.prepared or [],
-                clock_offset_ns=host.bye.at_start.offset_ns if host.bye else None,
-                clock_error_ns=host.bye.at_start.error_ns if host.bye else None,
-                clock_drift_ns=host.bye.at_end.offset_ns - host.bye.at_start.offset_ns if host.bye else None,
-                wall_offset_ns=host.bye.at_start.wall_ns if host.bye else None,
-                lost=host.lost,
-            )
-            for host in self.hosts
-        ]
+        return [host.manifest() for host in self.hosts]
 
     def close(self) -> None:
         """Close the port and all connections."""
@@ -258,7 +207,7 @@ class Master:
         except GoneError as error:
             host.lost = str(error)
         except OSError as error:
-            host.lost = f"what it sent could not be written ({error.strerror})"
+            host.lost = _unwritten(error)
         finally:
             if host.bye is None and host.refused is None:
                 host.lost = host.lost or "the master ended"
@@ -301,9 +250,24 @@ class Master:
             if not isinstance(head, File):
                 await peer.say(Got())
                 return
-            name = _FILES.fullmatch(head.name)
-            if name is None or int(name[1] or name[2]) not in host.workers:
+            found = _FILES.fullmatch(head.name)
+            number = "" if found is None else found[1] or found[2]
+            if number not in {f"{worker:03d}" for worker in host.workers}:
                 raise GoneError("it sent a file of a worker that it does not have")
-            part = task.out / f".{head.name}.part"
+            try:
+                await self._take_file(peer, head, task.out)
+            except OSError as error:
+                host.lost = host.lost or _unwritten(error)
+                return
+
+    async def _take_file(self, peer: Peer, head: File, folder: Path) -> None:
+        part = folder / f".{head.name}.part"
+        try:
             await peer.receive_file(head, part, _PACKING_S)
-            part.replace(task.out / head.name)
+            part.replace(folder / head.name)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _unwritten(error: OSError) -> str:
+    return f"what it sent could not be written ({error.strerror})"

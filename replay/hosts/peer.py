@@ -11,7 +11,7 @@ import contextlib
 import os
 import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -102,7 +102,7 @@ class File(msgspec.Struct, frozen=True, tag="file"):
     """Either: a file of so many bytes follows."""
 
     name: str
-    size_bytes: int
+    size_bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Got(msgspec.Struct, frozen=True, tag="got"):

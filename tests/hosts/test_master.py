@@ -14,8 +14,9 @@ import pytest
 from replay.errors import RefusedError, ReplayError
 from replay.hosts.address import Address
 from replay.hosts.clock import Offset
+from replay.hosts.far import Task
 from replay.hosts.link import Link
-from replay.hosts.master import Master, Task
+from replay.hosts.master import Master
 from replay.hosts.peer import HOSTS_FORMAT, GoneError
 from replay.hosts.secret import tls_contexts
 from replay.journal import journal_path
@@ -94,7 +95,7 @@ def test_the_clock_of_the_same_machine_is_nearly_the_same(link: Link) -> None:
     assert abs(link.clock.offset.offset_ns) <= link.clock.offset.error_ns < 50e6
 
 
-@pytest.mark.parametrize("name", ["samples-000.parquet", "../out.json"])
+@pytest.mark.parametrize("name", ["samples-000.parquet", "samples-0001.parquet", "../out.json"])
 def test_samples_that_are_not_the_hosts_own_are_not_taken(
     master: Master, link: Link, task: Task, tmp_path: Path, name: str
 ) -> None:
@@ -108,6 +109,21 @@ def test_samples_that_are_not_the_hosts_own_are_not_taken(
         link.give_samples([path], Offset())
 
     assert not list(task.out.glob("*.parquet"))
+
+
+def test_a_host_whose_samples_cannot_be_written_is_lost_and_named(
+    master: Master, link: Link, task: Task, tmp_path: Path
+) -> None:
+    until(lambda: link.order)
+    link.journal(1, "{}\n")
+    (task.out / "samples-001.parquet").mkdir()
+    (tmp_path / "samples-001.parquet").write_bytes(b"x")
+
+    with pytest.raises(GoneError):
+        link.give_samples([tmp_path / "samples-001.parquet"], Offset())
+
+    assert "what it sent could not be written (Is a directory)" in master.problem
+    assert [path.name for path in task.out.iterdir() if path.is_file()] == ["engine-1.jsonl"]
 
 
 @pytest.mark.parametrize("worker", [2, -1])

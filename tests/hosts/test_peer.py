@@ -1,4 +1,4 @@
-"""A connection between hosts, once it is over."""
+"""A connection between hosts: what is no message of ours, and what is said once it is over."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from replay.hosts.peer import Go, GoneError, Peer
 from replay.hosts.secret import tls_contexts
 
 ACCEPTING, ASKING = tls_contexts(b"0123456789abcdef" * 2)
+
+
+def test_a_file_of_fewer_bytes_than_none_is_no_message_for_it_would_be_read_to_its_end() -> None:
+    async def scenario() -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(b'{"type":"file","name":"requests.arrow","size_bytes":-1}\n')
+        with pytest.raises(GoneError, match="no message of this version"):
+            await Peer(reader, None).hear(1.0)
+
+    asyncio.run(scenario())
 
 
 def test_what_is_said_after_the_other_end_closed_is_not_lost_in_silence() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 from replay.capture.manifest import Origin
 from replay.cli.main import main
+from replay.cli.run_consent import WorkerOptions, localised, run_folder
 from replay.cli.run_settings import Safety
-from replay.cli.run_worker import WorkerOptions, localised
 from replay.errors import RefusedError, ReplayError
+from replay.hosts.peer import Order
 from replay.identities import IdentitiesFile
 from replay.plan.store import Plan, open_plan
 from replay.runs import Target
@@ -20,7 +22,13 @@ from replay.runspec import HooksFile, PlanState, RunSpec
 from replay.tls import TLSFiles
 from tests.loadtests.support import planned, write_plan
 
-NAMES = {"staging.example": ["192.0.2.7"], "shop.example": ["203.0.113.7"], "moved.example": ["203.0.113.7"]}
+NAMES = {
+    "staging.example": ["192.0.2.7"],
+    "shop.example": ["203.0.113.7"],
+    "moved.example": ["203.0.113.7"],
+    "127.0.0.1": ["127.0.0.1"],
+    "localhost": ["127.0.0.1"],
+}
 URL = "http://staging.example:9000"
 
 
@@ -67,6 +75,17 @@ def test_a_target_may_be_named_in_the_settings_of_this_host(plan: Plan) -> None:
         local(plan, ordered(), options(targets=[]), Safety(allow=["other.example"]))
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9200", "http://localhost:9200"])
+def test_a_port_of_this_hosts_loopback_is_a_target_only_where_it_is_named_here(plan: Plan, url: str) -> None:
+    order, allow = ordered(targets=[Target("shop.example", url, "127.0.0.1")]), ["staging.example"]
+    with pytest.raises(RefusedError, match="was not named on this host"):
+        local(plan, order, options(targets=[]), Safety(allow=allow))
+
+    name = url.removeprefix("http://")
+    assert local(plan, order, options(targets=[url]), Safety(allow=allow)).targets[0].url == url
+    assert local(plan, order, options(targets=[]), Safety(allow=[*allow, name])).targets[0].url == url
+
+
 def test_what_this_host_or_the_master_denies_is_refused(plan: Plan) -> None:
     with pytest.raises(RefusedError, match="deny"):
         local(plan, ordered(), options(), Safety(deny=["192.0.2.0/24"]))
@@ -101,13 +120,42 @@ def test_code_is_never_taken_from_the_master(plan: Plan, theirs: str, ours: str)
 def test_no_path_and_no_way_around_the_target_is_taken_from_the_master(plan: Plan) -> None:
     order = ordered(
         via=[22],
-        tls=TLSFiles("/etc/passwd", insecure=True, cert="/c", key="/k"),
+        tls=TLSFiles("/etc/passwd", cert="/c", key="/k"),
         hooks=HooksFile("/x", "h"),
     )
     spec = local(plan, order, options(tls=TLSFiles(ca="/ours.pem"), hooks=HooksFile("/ours.py", "h")))
 
     assert (spec.via, spec.hooks) == ([], HooksFile("/ours.py", "h"))
-    assert spec.tls == TLSFiles("/ours.pem", insecure=True)
+    assert spec.tls == TLSFiles("/ours.pem")
+
+
+def test_any_certificate_is_accepted_only_where_this_host_says_so_too(plan: Plan) -> None:
+    order = ordered(tls=TLSFiles(insecure=True))
+    with pytest.raises(ReplayError, match="Give --insecure to this host too"):
+        local(plan, order, options())
+
+    assert local(plan, order, options(tls=TLSFiles(insecure=True))).tls.insecure
+    assert not local(plan, ordered(), options(tls=TLSFiles(insecure=True))).tls.insecure
+
+
+@pytest.mark.parametrize("run", ["s3://bucket/x", "../../elsewhere", "/etc/x", "a\0b", "a\nb"])
+def test_the_run_s_name_is_no_way_to_another_place_of_this_host(run: str) -> None:
+    order = Order("token", run, ordered(), 1)
+    with pytest.raises(RefusedError, match="the run's name is no plain one"):
+        run_folder(options(), order)
+
+
+def test_the_run_s_folder_here_is_named_after_run_and_host_unless_told() -> None:
+    order = Order("token", "friday", ordered(), 1)
+
+    assert run_folder(options(), order) == Path("runs", f"friday-{socket.gethostname()}")
+    assert run_folder(options(output="mine/here"), order) == Path("mine/here")
+
+
+def test_an_order_whose_mark_is_more_than_a_word_is_none() -> None:
+    bad = msgspec.json.encode(Order("token", "friday", ordered(run_id="a\r\nX: y"), 1))
+    with pytest.raises(msgspec.ValidationError, match="run_id"):
+        msgspec.json.decode(bad, type=Order)
 
 
 def test_accounts_of_the_master_are_refused(plan: Plan) -> None:
