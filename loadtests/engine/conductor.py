@@ -288,7 +288,7 @@ class Conductor:
         if self._seconds.over(now):
             reason = self._seconds.broken()
             self._tick(now)
-            self._living.sweep(now)
+            self._living.sweep(self._feed.put_until(now))
             gc.collect(0)
             if reason:
                 self.stop("breaker", reason)

@@ -35,6 +35,9 @@ class Feed(Protocol):
     def fill(self, now: int) -> bool:
         """Put what is due within the next tenth of a second; True where there is more of it."""
 
+    def put_until(self, now: int) -> int:
+        """The time of the schedule, at most ``now``, up to which every row has been put."""
+
     def ended(self, call: Call, end_ns: int) -> None:
         """``call`` has ended."""
 
@@ -94,6 +97,10 @@ class RecordedFeed:
                 row = None
         self._row = row
         return True
+
+    def put_until(self, now: int) -> int:
+        """``now``, or when the next row is due, where that is sooner: so it is while the engine is behind."""
+        return now if self._row is None else min(now, self._row.due)
 
     def _held(self, row: Row, players: list[Lane]) -> int:
         shifts = (shift_ns(row.session, lane.clone, self._shift_limit_ns) for lane in players)
@@ -177,6 +184,10 @@ class ClosedFeed:
                     begin = max(0, now) + shift_ns(lane.number, lane.clone, self._shift_limit_ns)
                     self._next(visit, begin)
         return False
+
+    def put_until(self, now: int) -> int:
+        """``now``: sessions follow each other at no planned time."""
+        return now
 
     def ended(self, call: Call, end_ns: int) -> None:
         """Put the rows that waited for it, or begin the lane's next session."""

@@ -129,13 +129,16 @@ class Living:
         call.kept = None
         return state.values
 
-    def sweep(self, now: int) -> None:
-        """Forget the states that are over."""
-        while self._ends and self._ends[0][0] <= now:
+    def sweep(self, put_until: int) -> None:
+        """Forget the states that are over, now that every row up to ``put_until`` was put on the agenda.
+
+        An engine that is behind has not read the last rows of a session when the clock says that they are over.
+        """
+        while self._ends and self._ends[0][0] <= put_until:
             _, key = heapq.heappop(self._ends)
             state = self._states.get(key)
             if state is not None and state.open:
-                heapq.heappush(self._ends, (now + _SLACK_NS, key))
+                heapq.heappush(self._ends, (put_until + _SLACK_NS, key))
             else:
                 self._states.pop(key, None)
 

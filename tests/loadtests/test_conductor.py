@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ from loadtests.engine.lanes import Lanes
 from loadtests.engine.living import Living
 from loadtests.engine.requests import Stamp
 from loadtests.engine.rows import RowReader
+from replay.plan.bindings import Bindings, Fill, Take, encode
 from replay.plan.store import open_plan
 from tests.loadtests.support import HOST, MS, SECOND, planned, run_spec, write_plan
 
@@ -43,11 +44,15 @@ class Target:
     still: range
     free_at: int = 0
     answers: list[tuple[int, int, Call]] = field(default_factory=list)
+    wires: list[bytes] = field(default_factory=list)
 
     def send(self, call: Call) -> None:
         begin = max(call.ready, self.free_at)
         begin = self.still.stop if begin in self.still else begin
         self.free_at = begin + self.service_ns
+        if call.kept is not None:
+            call.kept += b"HTTP/1.1 200 OK\r\nX-Token: live\r\nContent-Length: 0\r\n\r\n"
+        self.wires.append(call.wire)
         heapq.heappush(self.answers, (self.free_at, call.trace, call))
 
     def expire(self, now: int) -> None:
@@ -91,20 +96,27 @@ def collector() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.usefixtures("collector")
-def test_response_times_over_a_stall_are_those_of_a_queue_that_knows_only_the_plan(tmp_path: Path) -> None:
-    dice = np.random.default_rng(7)
-    due_ms = np.cumsum(dice.exponential(5, 2000)).tolist()  # 200/s for 10 s
-    target = Target(2 * MS, range(4 * SECOND, 4 * SECOND + 1_400 * MS))
-    plan = write_plan(tmp_path / "plan", [planned(at, number % 50) for number, at in enumerate(due_ms)])
+@dataclass
+class Conducted:
+    """A run that is over."""
+
+    book: Book
+    living: Living
+    most_states: int
+
+
+def conducted(folder: Path, rows: Iterable[dict[str, Any]], target: Target, still: range = range(0)) -> Conducted:
+    """A whole run of the plan; the engine itself gets no processor within ``still`` of the run clock."""
+    plan = write_plan(folder / "plan", rows)
     book, clock, lanes = Book(), Time(), Lanes(0, 1, 100)
     reader = RowReader(open_plan(plan), {HOST: 0}, frozenset())
-    spec = run_spec(plan, tmp_path / "run", "http://127.0.0.1:9", mode="open")
+    spec = run_spec(plan, folder / "run", "http://127.0.0.1:9", mode="open")
     ends: list[str] = []
     conductor = Conductor(spec, 0, lanes, lambda _: None, lambda ended, _: ends.append(ended), clock)
     feed = RecordedFeed(iter(reader), lanes, None, 0, 0, conductor.put)
     stamps = [Stamp("h", "cafe", {})]
-    parts: Any = (feed, book, [target], stamps, book, Living(stamps, [], reader.methods.names, 0))
+    living, most = Living(stamps, [], reader.methods.names, 0), 0
+    parts: Any = (feed, book, [target], stamps, book, living)
     conductor.connect(*parts)
     conductor.resize(100)
     conductor.start(EPOCH)
@@ -116,7 +128,21 @@ def test_response_times_over_a_stall_are_those_of_a_queue_that_knows_only_the_pl
             conductor.done(call, 200, "", end, 2)
         else:
             clock.now = max(clock.now, book.deadline)
+            if clock.now - EPOCH in still:
+                clock.now = still.stop + EPOCH
+                conductor.heard()
             book.deadline = conductor.step(clock.now)
+        most = max(most, len(living))
+    assert ends == ["complete"]
+    return Conducted(book, living, most)
+
+
+@pytest.mark.usefixtures("collector")
+def test_response_times_over_a_stall_are_those_of_a_queue_that_knows_only_the_plan(tmp_path: Path) -> None:
+    dice = np.random.default_rng(7)
+    due_ms = np.cumsum(dice.exponential(5, 2000)).tolist()  # 200/s for 10 s
+    target = Target(2 * MS, range(4 * SECOND, 4 * SECOND + 1_400 * MS))
+    book = conducted(tmp_path, [planned(at, number % 50) for number, at in enumerate(due_ms)], target).book
 
     model, free_at = [], 0.0  # Lindley 1952, with a pause: all that it knows is when requests were planned
     for at in due_ms:
@@ -127,7 +153,37 @@ def test_response_times_over_a_stall_are_those_of_a_queue_that_knows_only_the_pl
     levels = [50, 90, 95, 99, 99.9, 100]
     found = np.percentile([took / MS for took in book.took.values()], levels)
 
-    assert ends == ["complete"]
     assert len(book.took) == len(due_ms)
     np.testing.assert_allclose(found, np.percentile(model, levels), rtol=0.01)
     assert cast(float, found[3]) > 1_000
+
+
+def bound(session: int, begin_ms: float) -> list[dict[str, Any]]:
+    """A session whose second request, 200 ms after the first, carries what that was given."""
+    until = round((begin_ms + 200) * MS)
+    given = planned(begin_ms, session, request=2 * session)
+    needed = planned(begin_ms + 200, session, request=2 * session + 1)
+    needed["wire"] = b"GET /a HTTP/1.1\r\nX-Token: OLD\r\n\r\n"
+    fill = Fill(needed["wire"].index(b"OLD"), 3, 0, of=[2 * session])
+    given["bindings"] = encode(Bindings(take=[Take(0, "header/x-token")], until=until)).decode()
+    needed["bindings"] = encode(Bindings([fill], until=until)).decode()
+    return [given, needed]
+
+
+@pytest.mark.usefixtures("collector")
+def test_an_engine_that_is_seconds_behind_forgets_no_session_before_its_last_request(tmp_path: Path) -> None:
+    rows = [row for session in range(100) for row in bound(session, 1000 + session)]
+    target = Target(MS // 10, range(0))
+
+    conducted(tmp_path, rows, target, still=range(1_150 * MS, 5 * SECOND))
+
+    assert sum(b"X-Token: live" in wire for wire in target.wires) == 100
+
+
+@pytest.mark.usefixtures("collector")
+def test_sessions_are_forgotten_soon_after_their_last_request(tmp_path: Path) -> None:
+    rows = [row for session in range(1_000) for row in bound(session, 10 * session)]  # for 10 s, 20 at a time
+
+    run = conducted(tmp_path, rows, Target(MS // 10, range(0)))
+
+    assert 100 < run.most_states < 350  # a second is theirs, and another goes by until one is looked for
