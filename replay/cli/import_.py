@@ -55,6 +55,9 @@ def register(app: typer.Typer) -> None:
                 "Default: file for har, connection for log, else auto."
             ),
         ] = "",
+        recipient: Annotated[
+            str, typer.Option(help="age recipient (age1…) to encrypt for; verbs that read it take --identity.")
+        ] = "",
         log_format: Annotated[
             str,
             typer.Option(
@@ -86,6 +89,7 @@ def register(app: typer.Typer) -> None:
         from replay.capture.manifest import CaptureManifest
         from replay.capture.placement import refuse_tracked
         from replay.capture.process import forbid_dumps
+        from replay.capture.sealing import seal_for
         from replay.capture.segments import SegmentWriter
         from replay.cli.values import days
         from replay.exchange import CAPTURE_FORMAT
@@ -106,6 +110,7 @@ def register(app: typer.Typer) -> None:
             )
         session_by = session_by or SESSIONS[form]
         retention_days = days(retain)
+        seal = seal_for(recipient) if recipient else None
         rules = load_policy(policy)
         if not rules.reviewed_by:
             raise RefusedError(f"policy {policy}: nobody has reviewed it. Read it and fill in 'reviewed_by'.")
@@ -134,7 +139,7 @@ def register(app: typer.Typer) -> None:
                 session_by=session_by,
                 retention_days=retention_days,
             )
-            writer = SegmentWriter(part, draft.id)
+            writer = SegmentWriter(part, draft.id, seal=seal)
             result = take_in(sources, cleaner, writer, client)
             close_capture(part, draft, result, writer, cleaner)
         _print(folder, result)

@@ -35,7 +35,9 @@ MOST_SESSIONS = 100_000
 """As many are told apart when they are counted; there may be more."""
 WITHHELD = "withheld"
 GATE_HITS = 3
-"""So many exchanges withheld by the write gate say that the sanitiser does not do what it should."""
+GATE_SHARE = 1e-5
+"""So many exchanges withheld by the write gate, and more than this share of them, say that the sanitiser does not do
+what it should. Fewer are chance: two words of a line meet once in some million lines."""
 
 type Client = Literal["file", "page", "connection"]
 """What one client is, where the sanitiser goes by the connection."""
@@ -102,7 +104,8 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
     Raises:
         InputError: no source holds an exchange that can be imported.
         IncompleteError: the disk did not take them all.
-        RefusedError: the write gate withheld three exchanges; what was written must not be kept.
+        RefusedError: the write gate withheld more than chance does: three exchanges, and from 300,000 on one in
+            100,000 of those seen. What was written must not be kept.
     """
     result = Intake()
     withheld = Counter(cleaner.counts)
@@ -112,10 +115,11 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
             number = item.id.rpartition("-")[2]
             reason = _reason(withheld, cleaner)
             result.leave_out(reason, f"{source.path}: entry {number}")
-            if reason == f"{WITHHELD}:gate" and result.left_out_counts[reason] >= GATE_HITS:
+            hits = result.left_out_counts[reason]
+            if reason == f"{WITHHELD}:gate" and hits >= max(GATE_HITS, result.seen * GATE_SHARE):
                 raise RefusedError(
-                    f"{result.left_out[reason][-1]}: the third that the write gate withheld, so nothing was "
-                    "imported. Leave these entries out, and report this."
+                    f"{source.path}: entry {number}: the write gate withheld {hits} of {result.seen:,} exchanges, "
+                    "more than chance does, so nothing was imported. Leave these entries out, and report this."
                 )
             continue
         writer.write(exchange)

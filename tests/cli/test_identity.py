@@ -62,6 +62,25 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_an_import_for_a_recipient_opens_with_the_identity_alone(place: Path) -> None:
+    line = '192.0.2.1 - - [17/May/2025:10:05:03 +0000] "GET /cart?q=hunter2 HTTP/1.1" 200 7 "-" "-"\n'
+    (place / "access.log").write_text(line * 3)
+    recipient = an_identity(place / "log.txt")
+
+    assert ended("import", "log", "access.log", "-o", "monday", "--recipient", recipient) == 0
+    assert [path.suffix for path in (place / "captures" / "monday").glob("segment-*")] == [".age"]
+    assert ended("cat", "monday") == 5
+    assert ended("cat", "monday", "--identity", "log.txt") == 0
+
+
+def test_an_import_for_what_is_no_recipient_leaves_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "access.log").write_text("")
+
+    assert ended("import", "log", "access.log", "-o", "monday", "--recipient", "ann@corp.io") == 2
+    assert "--recipient: is no age recipient" in capsys.readouterr().err
+    assert not (place / "captures" / "monday").exists()
+
+
 @pytest.mark.parametrize("verb", READING, ids=" ".join)
 def test_a_reading_verb_opens_an_encrypted_capture_with_its_identity(place: Path, verb: list[str]) -> None:
     assert ended(*verb, "--identity", "ours.txt") == 0

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,9 +162,19 @@ def test_the_third_hit_of_the_gate_ends_an_import_and_leaves_nothing(tmp_path: P
     folder = tmp_path / "capture"
 
     assert two.written == 1
-    with pytest.raises(RefusedError, match="the third that the write gate withheld"), new_folder(folder) as part:
+    with pytest.raises(RefusedError, match="the write gate withheld 3 of 4 exchanges"), new_folder(folder) as part:
         take(part, source(raw(), *[raw("leaks")] * 3, raw()), cleaner=Cleaner(withhold="leaks"))
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(("hits", "ends"), [(3, False), (4, True)])
+def test_what_the_gate_may_withhold_grows_with_the_import(tmp_path: Path, hits: int, ends: bool) -> None:
+    left = LeftOut("line 1", "damaged", "it has not the fields of the format")
+    many = [raw(), *[left] * 350_000, *[raw("leaks")] * hits]
+
+    with pytest.raises(RefusedError, match="withheld 4 of 350,005") if ends else nullcontext():
+        result = take(tmp_path, source(*many), cleaner=Cleaner(withhold="leaks"))
+        assert (result.written, result.left_out_counts["withheld:gate"]) == (1, hits)
 
 
 @pytest.mark.parametrize("verb", ["import", "learn"])
