@@ -25,6 +25,7 @@ from loadtests.engine.control import (
     Start,
     Stop,
     commands,
+    kept_output,
 )
 from loadtests.engine.counts import count, merge
 from loadtests.engine.created import Created
@@ -56,12 +57,12 @@ _SWITCH_S = 0.0002
 class Engine:
     """Joins the engine's parts to each other, to the run's folder and to the worker's pipes."""
 
-    def __init__(self, order: Admitted, worker: int) -> None:
+    def __init__(self, order: Admitted, worker: int, output: int) -> None:
         spec, plan, targets, hooks = order.spec, order.plan, order.targets, order.hooks
         self._order, self._spec = order, spec
         self._loop = asyncio.get_running_loop()
         self._worker = worker
-        self._outbox = Outbox(sys.stdout.fileno())
+        self._outbox = Outbox(output)
         self._input = LineReader(sys.stdin.fileno())
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._counts: dict[tuple[str, str], RouteCounts] = {}
@@ -256,8 +257,8 @@ def open_files() -> int:
     return wanted
 
 
-async def _run(order: Admitted, worker: int) -> int:
-    result = await Engine(order, worker).play()
+async def _run(order: Admitted, worker: int, output: int) -> int:
+    result = await Engine(order, worker, output).play()
     return EXIT_OK if result.ended == "complete" else EXIT_INCOMPLETE
 
 
@@ -275,6 +276,7 @@ def _say_why(spec: RunSpec, worker: int, error: ReplayError) -> None:
 def main() -> int:
     """Run one engine and return its exit code."""
     sys.setswitchinterval(_SWITCH_S)
+    output = kept_output()
     try:
         spec, worker = read_spec(Path(sys.argv[1])), int(sys.argv[2])
         try:
@@ -283,7 +285,7 @@ def main() -> int:
             _say_why(spec, worker, error)
             raise
         with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
-            return runner.run(_run(order, worker))
+            return runner.run(_run(order, worker, output))
     except ReplayError as error:
         sys.stderr.write(f"engine: {error}\n")
         return error.exit_code

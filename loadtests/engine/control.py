@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import msgspec
 
@@ -80,6 +81,16 @@ reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 def line(message: Command | Report) -> bytes:
     """``message`` as it travels."""
     return msgspec.json.encode(message) + b"\n"
+
+
+def kept_output() -> int:
+    """Our standard output under another number; what anybody prints from now on goes to standard error.
+
+    A ``print`` of a hooks file in the midst of the reports would be the end of the run.
+    """
+    ours = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return ours
 
 
 class LineReader:

@@ -45,7 +45,7 @@ class Hooked:
         try:
             self.functions.before(request)
             planned = planned_bytes(request)
-        except Exception as error:  # noqa: BLE001 - somebody's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's code
             self._failed(error)
             return "hook"
         method = self.methods[call.row.method]
@@ -64,7 +64,7 @@ class Hooked:
         try:
             response = Response(answer.status, answer.headers, answer.body, answer.is_whole)
             self.functions.after(call.request, response)
-        except Exception as error:  # noqa: BLE001 - somebody's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's code
             self._failed(error)
 
     def _request(self, call: Call) -> Request:
@@ -82,7 +82,7 @@ class Hooked:
             clone=call.lane.clone,
         )
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         where = f"{place(error, self.functions.path)} {type(error).__name__}"
         if where in self.failures or len(self.failures) < _MOST_PLACES:
             self.failures[where] = self.failures.get(where, 0) + 1

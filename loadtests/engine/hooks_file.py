@@ -96,7 +96,7 @@ def _tried(action: Callable[[], object], path: Path, what: str) -> None:
         action()
     except ReplayError:
         raise
-    except Exception as error:  # noqa: BLE001 - somebody's code
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's code
         where = place(error, path)
         raise ReplayError(f"--hooks {path}: {what} at {where} ({type(error).__name__}). Correct it.") from None
 

@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from loadtests.engine.admission import Admitted, admitted, token_header
 from loadtests.engine.calls import Call, Lane, Row
+from loadtests.engine.control import kept_output
 from loadtests.engine.guarded_loop import event_loop
 from loadtests.engine.hooked import Hooked
 from loadtests.engine.pool import Limits, Pool
@@ -104,13 +106,12 @@ def picked(reader: RowReader, requests: set[int]) -> Iterator[Row]:
             yield from (row for row in reader.rows(batch) if row.request in requests)
 
 
-async def _run(order: Admitted, probes: Probes) -> None:
+async def _run(order: Admitted, probes: Probes, output: BinaryIO) -> None:
     prober = Prober(order, asyncio.get_running_loop())
     for number, row in enumerate(picked(prober.reader, set(probes.requests)), 1):
         started = time.monotonic()
         probed = await prober.probe(row, number)
-        sys.stdout.buffer.write(msgspec.json.encode(probed) + b"\n")
-        sys.stdout.buffer.flush()
+        output.write(msgspec.json.encode(probed) + b"\n")
         await asyncio.sleep(max(0.0, started + _INTERVAL_S - time.monotonic()))
     await prober.close()
 
@@ -119,9 +120,10 @@ def main() -> int:
     """Run the preflight and return its exit code."""
     try:
         probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
-        order = admitted(read_spec(Path(sys.argv[1])), worker=0, environment=os.environ)
-        with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
-            runner.run(_run(order, probes))
+        with os.fdopen(kept_output(), "wb", buffering=0) as output:
+            order = admitted(read_spec(Path(sys.argv[1])), worker=0, environment=os.environ)
+            with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
+                runner.run(_run(order, probes, output))
     except ReplayError as error:
         sys.stderr.write(f"preflight: {error}\n")
         return error.exit_code

@@ -91,11 +91,12 @@ def probe(spec_path: Path, requests: list[int], environment: Mapping[str, str]) 
         capture_output=True,
         check=False,
     )
-    said = done.stderr.decode(errors="replace").strip()
-    if done.returncode in _REFUSALS and said.startswith(_SAYS):
-        raise _REFUSALS[done.returncode](said.removeprefix(_SAYS).splitlines()[0])
     if done.returncode:
-        raise IncompleteError(f"the preflight did not work ({said[-200:]}).")
+        # Nothing else of it is shown: a hooks file prints there too, and the text of a bug may quote an answer.
+        said = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2]
+        if done.returncode in _REFUSALS and said.startswith(_SAYS):
+            raise _REFUSALS[done.returncode](said.removeprefix(_SAYS))
+        raise IncompleteError(f"the preflight died (code {done.returncode}). Please report it.")
     return [msgspec.json.decode(line, type=Probed) for line in done.stdout.splitlines()]
 
 

@@ -384,6 +384,7 @@ def test_hooks_that_cannot_begin_end_the_run_before_locust_starts(folder: Path) 
     write_plan(folder / "p", steady(1))
     (folder / "sign.py").write_text(
         "from urllib.request import getproxies\n"
+        "print('canary')\n"
         "def start(run):\n"
         "    assert set(getproxies()) == {'no'}\n"  # whatever this shell says: a proxy could lead anywhere
         "    raise KeyError('canary')\n"
@@ -396,7 +397,7 @@ def test_hooks_that_cannot_begin_end_the_run_before_locust_starts(folder: Path) 
         )
 
     assert ended.code == EXIT_USAGE
-    assert "start() failed at sign.py:4 (KeyError)" in ended.err.splitlines()[-1]
+    assert "start() failed at sign.py:5 (KeyError)" in ended.err.splitlines()[-1]
     assert "canary" not in ended.err
     assert not server.arrivals
     assert sorted(path.name for path in folder.iterdir()) == ["p", "sign.py"]

@@ -109,6 +109,30 @@ def test_a_request_whose_hook_fails_is_counted_and_not_sent(tmp_path: Path) -> N
     assert engine.end().hook_failures == {"hooks.py:4 KeyError": 1, "hooks.py:6 JSONDecodeError": 2}
 
 
+def test_a_hooks_file_may_print_and_may_not_end_the_engine(tmp_path: Path) -> None:
+    source = (
+        "import sys\n"
+        "print('loaded', flush=True)\n"
+        "def before(request):\n"
+        "    print(request.target, flush=True)\n"
+        "    if request.target.endswith('1'):\n"
+        "        sys.exit('secret-canary')\n"
+    )
+    plan = write_plan(tmp_path / "plan", [planned(n, n, path=f"/a?n={n}") for n in range(3)])
+    with (
+        serving() as server,
+        led(run_spec(plan, tmp_path / "run", server.url, hooks=hooks_file(tmp_path, source))) as engine,
+    ):
+        engine.start()
+        ended = engine.finish().ended
+        said = engine.process.stderr.read().decode()  # type: ignore[union-attr]
+
+    assert ended == "complete"
+    assert [sample["error"] for sample in engine.samples()] == ["", "hook", ""]
+    assert engine.end().hook_failures == {"hooks.py:6 SystemExit": 1}
+    assert said == "loaded\n/a?n=0\n/a?n=1\n/a?n=2\n"
+
+
 def test_a_hooks_file_reaches_no_place_of_production(tmp_path: Path) -> None:
     plan = write_plan(tmp_path / "plan", [planned(0)])
     with serving() as server, serving() as production:
