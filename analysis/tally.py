@@ -39,6 +39,7 @@ TIMED = (OK, TIMEOUT)
 """What latencies are judged by. A request that was given up took at least so long: left out, a build whose slowest
 requests run into the time-out would look the faster for it."""
 TOO_MANY = 429
+NOT_MODIFIED = 304
 COUNTED = (OK, *MISSES, *ERRORS)
 """What a request that was sent, or should have been, can become."""
 
@@ -280,9 +281,14 @@ def _outcomes(batch: pa.RecordBatch) -> Integers:
     outcome[answered & (status >= 500)] = SERVER
     # Where production itself failed, nothing says what the right answer would have been.
     known = (expected > 0) & (expected < 500)
-    outcome[answered & (status > 0) & (status < 500) & known & (status // 100 != expected // 100)] = MISS
+    outcome[answered & (status > 0) & (status < 500) & known & (_class(status) != _class(expected))] = MISS
     outcome[answered & (status == TOO_MANY) & (expected != TOO_MANY)] = TURNED_AWAY
     return outcome
+
+
+def _class(status: Integers) -> Integers:
+    """That of a 304 is 2: which of the two comes hangs on a client's cache and the service's tags."""
+    return status // 100 - (status == NOT_MODIFIED)
 
 
 def whole_slices(start_ns: int, end_ns: int, slice_ns: int) -> int:

@@ -128,8 +128,8 @@ def _length(run: Tally, gate: Gate) -> Check:
         "doubt" if is_short else "ok",
         f"{slices} slices of {run.window.slice_ns / 1e9:g} s",
         f"{gate.min_slices} slices",
-        f"The judged part is {run.window.length_s:.0f} s long, too short to tell chance from change; "
-        f"this gate asks for {gate.min_slices * run.window.slice_ns / 1e9:.0f} s."
+        f"The judged part is {run.window.length_s:.3g} s long, too short to tell chance from change; "
+        f"this gate asks for {gate.min_slices * gate.slice_s:.0f} s."
         if is_short
         else "The run is long enough to estimate its own variation.",
     )

@@ -36,7 +36,7 @@ def windows(baseline: Run, candidate: Run, slice_s: float) -> Windows:
     baseline's whole.
 
     Raises:
-        ArtefactError: a run is shorter than one slice, or a baseline of several days does not say which hours match.
+        ArtefactError: a run has no judged part, or a baseline of several days does not say which hours match.
     """
     a, b = baseline.manifest, candidate.manifest
     own = _own_day(a, b) if baseline.is_production else None
@@ -54,24 +54,27 @@ def windows(baseline: Run, candidate: Run, slice_s: float) -> Windows:
     start_a, end_a = a.warmup_ns, min(a.duration_ns, a.ended_at_ns or a.duration_ns)
     if own:
         start_a, end_a = own.begin_ns, own.begin_ns + own.duration_ns
-    slice_b = round(slice_s * 1e9)
-    slice_a = slice_b
+    pace = b.speed if is_paired and baseline.is_production else 1.0
     if is_paired:
-        pace = 1.0 if not baseline.is_production else b.speed
-        slice_a = round(slice_b * pace)
         start_b = max(start_b, round((start_a - offset) / pace))
         start_a = round(start_b * pace) + offset
-    if b.ended != "complete" and end_b - start_b < slice_b:
-        start_a, start_b, end_b = offset, 0, slice_b  # it broke down at once: that much is to be seen
+    slice_ns = round(slice_s * 1e9)
+    if b.ended != "complete" and end_b - start_b < slice_ns:
+        start_a, start_b, end_b = offset, 0, slice_ns  # it broke down at once: that much is to be seen
+    for run, length in ((baseline, end_a - start_a), (candidate, end_b - start_b)):
+        if length <= 0:
+            raise ArtefactError(
+                f"{run.folder}: nothing of it is behind the warm-up. Make a longer run, or lower the warm-up."
+            )
+    # What is shorter than a slice is one slice, as long as it is: too little to judge, as the verdict then says.
+    if is_paired:
+        slice_b = max(1, min(slice_ns, end_b - start_b, int((end_a - start_a) / pace)))
+        slice_a = max(1, round(slice_b * pace))
+    else:
+        slice_a, slice_b = min(slice_ns, end_a - start_a), min(slice_ns, end_b - start_b)
     count_a, count_b = (end_a - start_a) // slice_a, (end_b - start_b) // slice_b
     if is_paired:
         count_a = count_b = min(count_a, count_b)
-    for run, count, length in ((baseline, count_a, slice_a), (candidate, count_b, slice_b)):
-        if count < 1:
-            raise ArtefactError(
-                f"{run.folder}: its judged part is shorter than one slice of {length / 1e9:g} s. "
-                "Make a longer run, or lower the warm-up or slice_s."
-            )
     found = Windows(Window(start_a, slice_a, count_a), Window(start_b, slice_b, count_b), is_paired)
     return _with_other_days(found, a, own) if own else found
 

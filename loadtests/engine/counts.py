@@ -10,6 +10,7 @@ import numpy as np
 from loadtests.engine.control import RouteCounts
 from loadtests.engine.recorder import Records
 from replay.samples import ERRORS
+from replay.statuses import status_class
 
 _MS = 1_000_000
 _DENSE = 16
@@ -103,7 +104,7 @@ def _add_errors(found: list[RouteCounts], group: np.ndarray[Any, Any], records: 
 def missed(records: Records) -> np.ndarray[Any, Any]:
     """Which samples are no answer of the recorded status class (where none was recorded, no answer below 500)."""
     status, expected = records["status"], records["expected_status"]
-    other_class = np.where(expected > 0, status // 100 != expected // 100, status >= 500)
+    other_class = np.where(expected > 0, status_class(status) != status_class(expected), status >= 500)
     found: np.ndarray[Any, Any] = (records["error"] != 0) | (status == 0) | other_class
     return found
 

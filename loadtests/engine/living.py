@@ -23,6 +23,7 @@ from replay.plan.bindings import FRESH, IDENTITY, LINK, POOL, SAME, Bindings, Fi
 from replay.plan.links.answered import Answer as Places
 from replay.plan.spans import Patch, patched
 from replay.sanitize.codings import UndecodableError, decoded, text_of
+from replay.statuses import status_class
 
 WAITS = "waits"
 """Not an error: the request waits for an answer that is still to come."""
@@ -233,7 +234,7 @@ class Living:
 
 def _is_as_recorded(status: int, expected: int) -> bool:
     """Whether an answer may give values: an error's ``id`` is not that of the order that was to be made."""
-    return status // 100 == expected // 100 if expected > 0 else status < 400
+    return status_class(status) == status_class(expected) if expected > 0 else status < 400
 
 
 def _path(wire: bytes) -> str:

@@ -11,6 +11,7 @@ from loadtests.engine.schedule import run_delay_ns
 from replay.journal import EngineTick
 from replay.runs import Tick
 from replay.runspec import SECOND_NS, Breaker
+from replay.statuses import status_class
 
 _NOBODY_S_ANSWER = frozenset({"stopped", "refused", "unresolved", "hook"})
 """Ends of calls that say nothing about the target: it was never asked, or not let finish."""
@@ -61,7 +62,7 @@ class Seconds:
         slow = 0 < self._slower_than_ns < end_ns - call.intended
         if slow or status != expected:
             self._failures += slow or status >= 500 > expected
-            self._missed += expected > 0 and status // 100 != expected // 100
+            self._missed += expected > 0 and status_class(status) != status_class(expected)
 
     def over(self, now: int) -> bool:
         """Whether the present second is over at ``now`` of the run clock."""

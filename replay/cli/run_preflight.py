@@ -20,6 +20,7 @@ from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.runs import Target
 from replay.runspec import Probed, Probes
 from replay.safety import parse_target
+from replay.statuses import status_class
 from replay.tls import TLSFiles, tls_context
 
 ENOUGH = 0.9
@@ -113,7 +114,7 @@ def check(probed: Iterable[Probed]) -> list[RouteCheck]:
 
 
 def _check_route(route: str, probed: list[Probed]) -> RouteCheck:
-    missed = [one for one in probed if one.status // 100 != one.expected // 100]
+    missed = [one for one in probed if status_class(one.status) != status_class(one.expected)]
     broken = [one for one in missed if one.status == 0 or one.status >= 500]
     if len(missed) < len(probed):
         missed = [one for one in missed if one not in broken]

@@ -19,6 +19,7 @@ from replay.plan.spans import spans
 from replay.plan.store import RouteForecast
 from replay.plan.wire import Rewrite, serialise
 from replay.runspec import Probed
+from replay.statuses import status_class
 
 type Way = Literal["keep", "pool", "pseudonymise", "link", "log in", "look"]
 """How to cure what is missing; ``look``: the answer is no sign of missing data."""
@@ -203,7 +204,7 @@ def _by_route(probed: Iterable[Probed]) -> dict[str, _Tried]:
     for one in probed:
         tried = found.setdefault(one.route, _Tried())
         tried.probes += 1
-        if one.status // 100 == one.expected // 100:
+        if status_class(one.status) == status_class(one.expected):
             tried.hits += 1
         else:
             tried.seen[one.status, one.error, one.expected] += 1

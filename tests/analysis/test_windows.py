@@ -74,11 +74,31 @@ def test_a_run_that_ended_early_is_judged_up_to_there(tmp_path: Path) -> None:
     assert windows(baseline, at_once, 5.0).candidate.slices == 1
 
 
-def test_a_run_without_a_whole_slice_is_refused(tmp_path: Path) -> None:
+def test_a_run_without_a_whole_slice_is_one_slice_of_its_length(tmp_path: Path) -> None:
     baseline = run(tmp_path / "a", kind="production", duration_ns=120 * SECOND)
     short = run(tmp_path / "b", duration_ns=14 * SECOND, warmup_ns=10 * SECOND)
 
-    with pytest.raises(ArtefactError, match="its judged part is shorter than one slice of 5 s"):
+    found = windows(baseline, short, 5.0)
+
+    assert found.candidate == Window(10 * SECOND, 4 * SECOND, 1)
+
+
+def test_a_visit_shorter_than_a_slice_is_one_slice_of_both_in_their_own_pace(tmp_path: Path) -> None:
+    visit = run(tmp_path / "a", kind="production", capture_id="visit", duration_ns=3 * SECOND, zero_ns=0)
+    twice = run(tmp_path / "b", capture_id="visit", duration_ns=2 * SECOND, zero_ns=0, speed=2.0)
+
+    found = windows(visit, twice, 5.0)
+
+    assert found.is_paired
+    assert found.candidate == Window(0, 3 * SECOND // 2, 1)
+    assert found.baseline == Window(0, 3 * SECOND, 1)
+
+
+def test_a_run_that_is_all_warm_up_is_refused(tmp_path: Path) -> None:
+    baseline = run(tmp_path / "a", kind="production", duration_ns=120 * SECOND)
+    short = run(tmp_path / "b", duration_ns=10 * SECOND, warmup_ns=10 * SECOND)
+
+    with pytest.raises(ArtefactError, match="nothing of it is behind the warm-up"):
         windows(baseline, short, 5.0)
 
 

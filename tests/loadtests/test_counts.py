@@ -67,6 +67,7 @@ def test_a_failure_is_no_answer_or_one_of_another_class() -> None:
             {"status": 204},
             {"status": 404},
             {"status": 404, "expected_status": 404},
+            {"status": 200, "expected_status": 304},
             {"status": 0, "error": ERRORS.index("timeout"), "end": 3_000 * MS},
             {"status": 500, "expected_status": 0},
             {"status": 404, "expected_status": 0},
