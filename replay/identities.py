@@ -79,9 +79,10 @@ def read_accounts(path: str) -> Accounts:
         if columns is not None and columns != row.keys():
             raise InputError(f"{path}, line {line}: has other members than the lines before. Give all the same.")
         columns = frozenset(row)
-        empty = next((name for name, value in row.items() if not value), None)
-        if empty is not None:
-            raise InputError(f"{path}, line {line}: has no {empty[:40]}. Fill it in, or remove the line.")
+        if not all(row.values()):
+            # By its number: of a file without a header the name would be a value.
+            empty = 1 + next(cell for cell, value in enumerate(row.values()) if not value)
+            raise InputError(f"{path}, line {line}: its cell {empty} is empty. Fill it in, or remove the line.")
         account = tuple((name, value) for name, value in row.items() if not is_password_name(name))
         if account and (first := seen.setdefault(account, line)) != line:
             raise InputError(f"{path}, line {line}: is the account of line {first} again. Remove one of them.")

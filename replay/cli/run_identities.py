@@ -100,7 +100,7 @@ def check_columns(found: Given, logins: LoginUse, survey: Survey) -> None:
     for column, route in takes.items() if found.accounts is not None else ():
         if column not in found.columns and found.accounts is not None:
             raise InputError(
-                f"{option}: has no column '{column}', which {route} takes. Its columns are "
-                f"{', '.join(sorted(found.accounts.columns))}. Add it, or change [[login]] in rules.toml; a "
-                "password may come by --login-password."
+                f"{option}: has no column '{column}', which {route} takes, among its {len(found.accounts.columns)}. "
+                "Is its first line the header? Add the column, or change [[login]] in rules.toml; a password may "
+                "come by --login-password."
             )

@@ -54,8 +54,9 @@ def test_csv_and_json_lines_hold_the_same_accounts(tmp_path: Path, text: str) ->
         ("email,password\n", "holds no account"),
         ("email,email\na,b\n", "line 1: the header names a column twice"),
         ("email,password\nanna,geheim,x\n", "line 2: has 3 cells, and the header 2"),
-        ("email,password\nanna,geheim\nbert,\n", "line 3: has no password"),
+        ("email,password\nanna,geheim\nbert,\n", "line 3: its cell 2 is empty"),
         ("email,password\nanna,geheim\nbert,geheim\nanna,anders\n", "line 4: is the account of line 2 again"),
+        ("anna,geheim\nbert,\n", "line 2: its cell 2 is empty"),  # without a header the first account stands for it
         ('email,password\nanna,"geheim\n', "is no CSV"),
         ('{"email": "anna"}\n{"email": geheim}\n', "line 2: is no JSON object"),
         ('{"email": "anna"}\n{"mail": "geheim"}\n', "line 2: has other members"),
