@@ -14,7 +14,7 @@ from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import SILENCE_NS
 from loadtests.engine.created import Created
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
-from loadtests.engine.lanes import Lanes
+from loadtests.engine.lanes import Lanes, share
 from loadtests.engine.living import WAITS, Living
 from loadtests.engine.pool import Pool
 from loadtests.engine.recorder import Recorder
@@ -29,6 +29,11 @@ _CALLS_A_STEP = 16
 _TRACE_BITS = 40
 _MAX_OPEN = 250_000
 """Calls that may wait for others at a time, about 200 MB of them; a target so far behind gets no more of them."""
+
+
+def most_sent(spec: RunSpec, worker: int) -> float:
+    """How many requests of a second ``worker`` may send, so that all workers together keep to the run's ceiling."""
+    return share(int(spec.max_rate_per_s), worker, spec.workers) if spec.max_rate_per_s else math.inf
 
 
 class Hooked(Protocol):
@@ -67,8 +72,7 @@ class Conductor:
         self._releasing = False
         self._in_flight = 0
         self._max_in_flight = spec.max_in_flight
-        self._max_sent = spec.max_rate_per_s / spec.workers or math.inf
-        """Of a second."""
+        self._most_sent = most_sent(spec, worker)
         self._traces = worker << _TRACE_BITS
         self._next_keep = 0
         self._last_end_ns = 0
@@ -213,7 +217,7 @@ class Conductor:
         call.ready = now = self._monotonic_ns() - self._epoch_ns
         if self._finishing or not call.lane.active:
             self._finish(call, 0, "stopped", now, 0)
-        elif not call.wire or self._seconds.sent >= self._max_sent:
+        elif not call.wire or self._seconds.sent >= self._most_sent:
             self._finish(call, 0, "refused", now, 0)
         elif call.row.bindings is not None and (error := self._living.fill(call, self._open)):
             if error == WAITS and len(self._open) > _MAX_OPEN:

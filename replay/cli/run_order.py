@@ -177,6 +177,12 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
             "Lower --scale or --speed, or raise the ceiling."
         )
     far = _far(options)
+    workers = _processes(options.processes, far, rate_per_s)
+    if 0 < options.max_rate < workers:
+        raise ReplayError(
+            f"--max-rate {options.max_rate:g}: is less than one request/s for each of {workers} processes. "
+            "Raise it, or lower --processes."
+        )
     most_connections = 0 if options.connections in _SHARING else connection_count(options.connections)
     tls = TLSFiles(whole_path(options.ca), options.insecure, whole_path(options.cert), whole_path(options.key))
     tls_context(tls)
@@ -203,7 +209,7 @@ def _order(options: RunOptions, plan: Plan, interlock: Interlock, targets: list[
         loops=schedule.loops,
         users=schedule.users,
         users_at_once=schedule.at_once,
-        workers=_processes(options.processes, far, rate_per_s),
+        workers=workers,
         stop_at_ns=schedule.stop_at_ns,
         timeout_ns=nanoseconds(options.timeout),
         first_byte_timeout_ns=nanoseconds(options.first_byte_timeout or options.timeout),

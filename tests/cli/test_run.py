@@ -520,6 +520,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> No
         ({"locust": ["another"]}, "one plan"),
         ({"scale": 1e4}, "--scale"),
         ({"scale": 50, "max_rate": 10.0}, "--max-rate 10: the run would send about"),
+        ({"processes": 9, "max_rate": 8.0, "scale": 0.01}, "for each of 9 processes"),
         ({"baseline": "production"}, "Add --ui"),
         ({"duration": "1d", "speed": 2e5}, "played"),
         ({"connections": "many"}, "--connections many"),

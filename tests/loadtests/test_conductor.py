@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from loadtests.engine.calls import Call
-from loadtests.engine.conductor import Conductor
+from loadtests.engine.conductor import Conductor, most_sent
 from loadtests.engine.feed import RecordedFeed
 from loadtests.engine.lanes import Lanes
 from loadtests.engine.living import Living
@@ -86,6 +86,17 @@ class Book:
 
     def stop(self) -> None:
         self.running = False
+
+
+@pytest.mark.parametrize(("ceiling", "workers"), [(10.0, 4), (10.5, 3), (4.0, 4), (0.0, 2)])
+def test_all_workers_together_keep_to_the_ceiling_of_the_rate(tmp_path: Path, ceiling: float, workers: int) -> None:
+    plan = write_plan(tmp_path / "plan", [planned(0)])
+    spec = run_spec(plan, tmp_path / "run", "http://127.0.0.1:9", max_rate_per_s=ceiling, workers=workers)
+
+    shares = [most_sent(spec, worker) for worker in range(workers)]
+
+    assert sum(shares) == (int(ceiling) or np.inf)
+    assert min(shares) >= 1
 
 
 @pytest.fixture
