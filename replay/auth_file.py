@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -118,8 +118,17 @@ def _split(where: str, url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc}" if parts.scheme or parts.netloc else ""
     path = url.removeprefix(origin)
-    if not url.startswith(origin) or path[:1] != "/" or "#" in url or not url.isprintable() or " " in url:
+    if (
+        not url.startswith(origin)
+        or path[:1] != "/"
+        or "#" in url
+        or not (url.isascii() and url.isprintable())
+        or " " in url
+    ):
         raise InputError(f"{where}: url is https://HOST/PATH, or /PATH of the run's target.")
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if is_password_name(name) or is_secret_name(name):
+            raise InputError(f"{where}: {name[:40]} is a secret, and a url has none. Post it, as form or json.")
     return origin, path
 
 

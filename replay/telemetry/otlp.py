@@ -18,7 +18,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client.core import Metric, Sample
 
 from replay import __version__
-from replay.errors import ReplayError
+from replay.errors import RefusedError, ReplayError
 
 _PATH = "/v1/metrics"
 _UNITS = {"seconds": "s", "bytes": "By", "ratio": "1"}
@@ -33,10 +33,15 @@ class OtlpPusher:
 
     Raises:
         ReplayError: ``url`` is none.
+        RefusedError: it holds user information or a query, which would stand in arguments and logs.
     """
 
     def __init__(self, url: str, artefact: str) -> None:
         parts = urlsplit(url)
+        if "@" in url or parts.query or parts.fragment:
+            raise RefusedError(
+                "--otlp: holds user information or a query. Credentials go into OTEL_EXPORTER_OTLP_HEADERS."
+            )
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ReplayError(f"--otlp {url[:60]}: is no http(s) URL. Write it as http://collector:4318.")
         self._exporter = OTLPMetricExporter(endpoint=url if parts.path.strip("/") else url.rstrip("/") + _PATH)

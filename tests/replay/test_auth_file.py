@@ -64,6 +64,9 @@ def test_a_login_call_posts_json_to_the_target(tmp_path: Path) -> None:
         (CLIENT + "lasts_s = -1\n", "lasts_s a number of seconds"),
         (CLIENT + "lasts_s = nan\n", "lasts_s a number of seconds"),
         (CLIENT.replace("https://id.staging.example/oauth", "id/oauth"), "url is https://HOST/PATH"),
+        (CLIENT.replace("/token", "/tökén"), "url is https://HOST/PATH"),
+        (CLIENT.replace("tenant=7", "tenant=7&client_secret=geheim"), "client_secret is a secret"),
+        (CLIENT.replace("tenant=7", "api%5Fkey=geheim"), "api_key is a secret"),
     ],
 )
 def test_a_wrong_file_is_one_line_without_a_secret(tmp_path: Path, text: str, message: str) -> None:

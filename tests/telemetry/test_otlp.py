@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from replay.cli.main import main
-from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_REFUSED, EXIT_USAGE
 from tests.runs import Samples, write_run
 
 service = pytest.importorskip("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
@@ -116,3 +116,15 @@ def test_an_endpoint_that_does_not_take_the_last_figures_is_said(
 def test_an_endpoint_that_is_no_url_is_a_usage_error(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pushed(finished, "--otlp", "collector:4318") == EXIT_USAGE
     assert "is no http(s) URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url", ["htps://key:geheim@collector", "http://key:geheim@collector", "http://c/v1?key=geheim"]
+)
+def test_an_endpoint_that_holds_a_credential_is_refused_and_not_quoted(
+    finished: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert pushed(finished, "--otlp", url) == EXIT_REFUSED
+    said = capsys.readouterr().err
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in said
+    assert "geheim" not in said
