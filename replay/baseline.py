@@ -224,7 +224,8 @@ def _record(recorder: _Recorder, source: Source, first: Source) -> Day:
     if recorder.measured == measured:
         raise InputError(
             f"{name}: none of its {captured:,} exchanges tells when its answer ended, so it gives no "
-            "baseline. Log each request's duration (nginx $request_time, Apache %D), or record the responses too."
+            "baseline. Log each request's duration (nginx $request_time, Apache %D), record the responses too, or "
+            "gate against a run of the build before."
         )
     began_s = ((source.start_ns or 0) + source.zero_ns) / 1e9
     date = datetime.fromtimestamp(began_s, UTC).date().isoformat()

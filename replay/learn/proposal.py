@@ -124,8 +124,7 @@ def _hosts(seen: Observation) -> Iterator[str]:
     shared = sorted(host for host in seen.hosts.shared() if _is_plain_host(host))
     yield "[hosts]"
     yield "# A kept host stands in the capture as it is; where it is production's, replay refuses it as a target."
-    if shared:
-        yield f"# keep = {_list(shared)}"
+    yield f"# keep = {_list(shared or ['shop.example.com'])}"
     yield f"# {len(seen.hosts.sights) - len(shared):,} other hosts were asked for by too few clients to be named."
     yield ""
 
