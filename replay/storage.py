@@ -75,12 +75,11 @@ def publish(folder: Path) -> None:
         return
     try:
         store.publish(folder)
-    except OSError as error:
+    except BaseException as error:  # noqa: BLE001 - an interrupt too: hours of a run may be in the folder
         kept = Path(tempfile.mkdtemp(prefix="replay-kept-")) / folder.name
         folder.rename(kept)
-        raise IncompleteError(
-            f"{store.address}: could not be written ({_why(error)}). All of it is in {kept}."
-        ) from None
+        why = _why(error) if isinstance(error, OSError) else type(error).__name__
+        raise IncompleteError(f"{store.address}: could not be written ({why}). All of it is in {kept}.") from None
 
 
 def shown(text: str) -> str:
@@ -111,7 +110,7 @@ class Store:
         if parts.scheme == "file":
             raise ReplayError(f"{address}: is on this host. Write its path alone.")
         path = f"{parts.netloc}{parts.path}".strip("/")
-        if "/" not in path:
+        if "/" not in path or not {".", ".."}.isdisjoint(path.split("/")):
             raise ReplayError(f"{address}: names no folder. Write {parts.scheme}://BUCKET/NAME.")
         try:
             return cls(address.rstrip("/"), _file_system(parts.scheme, parts.netloc), path)
@@ -152,7 +151,11 @@ class Store:
                 raise InputError(f"{self.address}/{name}: cannot be read ({_why(error)}).") from None
 
     def publish(self, folder: Path) -> None:
-        """Copy ``folder`` there, its manifest last; what was copied of one that fails is removed. Raises OSError."""
+        """Copy ``folder`` there, its manifest last; what was copied of one that fails is removed.
+
+        Raises:
+            OSError, or what a store of fsspec raises of its own.
+        """
         found = (path for path in folder.rglob("*") if path.is_file())
         paths = sorted(found, key=lambda path: (path.name in _MANIFESTS, path))
         done: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -173,12 +174,35 @@ def test_what_cannot_be_written_at_its_address_is_kept_here(s3: fs.S3FileSystem)
     s3.create_dir("rehearsals")
 
 
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, LookupError], ids=["interrupt", "a store of its own errors"])
+def test_what_an_interrupt_or_a_stores_own_error_broke_off_is_kept_here_too(
+    monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
+) -> None:
+    pytest.importorskip("fsspec")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def broken(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(MemoryFileSystem, "open", broken)
+    with (
+        pytest.raises(IncompleteError, match=rf"could not be written \({failure.__name__}\)") as said,
+        new_folder(named("memory://broken/off/one", ".", new=True)) as folder,
+    ):
+        (folder / "run.json").write_bytes(b"{}")
+
+    kept = Path(str(said.value).rpartition(" in ")[2].rstrip("."))
+    assert (kept / "run.json").read_bytes() == b"{}"
+    shutil.rmtree(kept.parent)
+
+
 @pytest.mark.parametrize(
     ("address", "error", "why"),
     [
         ("s3://key:SECRET@bucket/one", RefusedError, "user information"),
         ("s3://bucket/one?secret_key=SECRET", ReplayError, "has no query"),
         ("s3://bucket", ReplayError, "names no folder"),
+        ("s3://bucket/one/..", ReplayError, "names no folder"),
         ("file:///srv/runs/one", ReplayError, "Write its path alone"),
         ("nothing://bucket/one", ReplayError, "reads s3:// and gs://"),
     ],
