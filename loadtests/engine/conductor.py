@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gc
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from loadtests.engine.agenda import Agenda
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import SILENCE_NS
 from loadtests.engine.created import Created
 from loadtests.engine.feed import LOOKAHEAD_NS, Feed
-from loadtests.engine.lanes import Lanes, share
+from loadtests.engine.hooked import Hooked
+from loadtests.engine.lanes import Lanes, most_sent
 from loadtests.engine.living import WAITS, Living
 from loadtests.engine.pool import Pool
 from loadtests.engine.recorder import Recorder
@@ -25,25 +24,11 @@ from replay.journal import EngineTick
 from replay.runspec import RunSpec
 
 KEEP_NS = 50_000_000
-_CALLS_A_STEP = 16
+_STEP_NS = 250_000
+_CALLS_AN_ANSWER = 2
 _TRACE_BITS = 40
 _MAX_OPEN = 250_000
 """Calls that may wait for others at a time, about 200 MB of them; a target so far behind gets no more of them."""
-
-
-def most_sent(spec: RunSpec, worker: int) -> float:
-    """How many requests of a second ``worker`` may send, so that all workers together keep to the run's ceiling."""
-    return share(int(spec.max_rate_per_s), worker, spec.workers) if spec.max_rate_per_s else math.inf
-
-
-class Hooked(Protocol):
-    """Somebody who may change calls and see what came of them."""
-
-    def outgoing(self, call: Call) -> str:
-        """Make the last changes to ``call``; '' or the error of its sample where it must not be sent."""
-
-    def answered(self, call: Call) -> None:
-        """An answer to ``call`` came; what waited for it has not begun."""
 
 
 class Conductor:
@@ -143,14 +128,12 @@ class Conductor:
             self._keep(now)
             if not self._running:
                 return now_monotonic_ns
-        for _ in range(_CALLS_A_STEP):
-            call = self._agenda.take(now)
-            if call is None:
-                break
+        until = now + _STEP_NS
+        while (call := self._agenda.take(now)) is not None:
             self._take(call)
             now = self._monotonic_ns() - self._epoch_ns
-        else:
-            return now + self._epoch_ns  # let the loop write and read before going on
+            if now >= until:
+                return now + self._epoch_ns  # let the loop write and read before going on
         if self._feed.fill(now):
             return self._monotonic_ns()
         return self._agenda.next_due(self._next_keep) + self._epoch_ns
@@ -179,6 +162,12 @@ class Conductor:
         if self._hooked is not None and not error:
             self._hooked.answered(call)
         self._finish(call, status, error, end_ns, bytes_in)
+        # Many answers may come at once: what is due meanwhile goes out between them, not behind them.
+        for _ in range(_CALLS_AN_ANSWER):
+            due = self._agenda.take(end_ns) if self._running else None
+            if due is None:
+                break
+            self._take(due)
 
     def put(self, due: int, row: Row, lane: Lane) -> None:
         """Have ``lane`` play ``row`` at ``due`` (feed)."""

@@ -7,7 +7,10 @@ from then on.
 
 from __future__ import annotations
 
+import math
+
 from loadtests.engine.calls import Lane
+from replay.runspec import RunSpec
 
 _MASK = (1 << 64) - 1
 MAX_SHIFT_NS = 5_000_000_000
@@ -50,6 +53,11 @@ def share(users: int, worker: int, workers: int) -> int:
     Locust spreads its users over workers in an order of its own; only their total says which lanes are to run.
     """
     return (users + workers - 1 - worker) // workers
+
+
+def most_sent(spec: RunSpec, worker: int) -> float:
+    """How many requests of a second ``worker`` may send, so that all workers together keep to the run's ceiling."""
+    return share(int(spec.max_rate_per_s), worker, spec.workers) if spec.max_rate_per_s else math.inf
 
 
 def max_shift_ns(schedule_ns: int) -> int:

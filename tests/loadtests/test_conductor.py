@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from loadtests.engine.calls import Call
-from loadtests.engine.conductor import Conductor, most_sent
+from loadtests.engine.conductor import Conductor
 from loadtests.engine.feed import RecordedFeed
-from loadtests.engine.lanes import Lanes
+from loadtests.engine.lanes import Lanes, most_sent
 from loadtests.engine.living import Living
 from loadtests.engine.requests import Stamp
 from loadtests.engine.rows import RowReader
@@ -109,15 +109,18 @@ def collector() -> Iterator[None]:
 
 @dataclass
 class Conducted:
-    """A run that is over."""
+    """A run, and what of it is to be looked at."""
 
+    conductor: Conductor
     book: Book
+    clock: Time
     living: Living
-    most_states: int
+    ends: list[str]
+    most_states: int = 0
 
 
-def conducted(folder: Path, rows: Iterable[dict[str, Any]], target: Target, still: range = range(0)) -> Conducted:
-    """A whole run of the plan; the engine itself gets no processor within ``still`` of the run clock."""
+def begun(folder: Path, rows: Iterable[dict[str, Any]], target: Target) -> Conducted:
+    """A run of the plan that has begun, open loop."""
     plan = write_plan(folder / "plan", rows)
     book, clock, lanes = Book(), Time(), Lanes(0, 1, 100)
     reader = RowReader(open_plan(plan), {HOST: 0}, frozenset())
@@ -126,11 +129,18 @@ def conducted(folder: Path, rows: Iterable[dict[str, Any]], target: Target, stil
     conductor = Conductor(spec, 0, lanes, lambda _: None, lambda ended, _: ends.append(ended), clock)
     feed = RecordedFeed(iter(reader), lanes, None, 0, 0, conductor.put)
     stamps = [Stamp("h", "cafe", {})]
-    living, most = Living(stamps, [], reader.methods.names, 0), 0
+    living = Living(stamps, [], reader.methods.names, 0)
     parts: Any = (feed, book, [target], stamps, book, living)
     conductor.connect(*parts)
     conductor.resize(100)
     conductor.start(EPOCH)
+    return Conducted(conductor, book, clock, living, ends)
+
+
+def conducted(folder: Path, rows: Iterable[dict[str, Any]], target: Target, still: range = range(0)) -> Conducted:
+    """A whole run of the plan; the engine itself gets no processor within ``still`` of the run clock."""
+    run = begun(folder, rows, target)
+    conductor, book, clock = run.conductor, run.book, run.clock
     while book.running:
         conductor.heard()
         if target.answers and target.answers[0][0] + EPOCH <= book.deadline:
@@ -143,9 +153,9 @@ def conducted(folder: Path, rows: Iterable[dict[str, Any]], target: Target, stil
                 clock.now = still.stop + EPOCH
                 conductor.heard()
             book.deadline = conductor.step(clock.now)
-        most = max(most, len(living))
-    assert ends == ["complete"]
-    return Conducted(book, living, most)
+        run.most_states = max(run.most_states, len(run.living))
+    assert run.ends == ["complete"]
+    return run
 
 
 @pytest.mark.usefixtures("collector")
@@ -198,3 +208,22 @@ def test_sessions_are_forgotten_soon_after_their_last_request(tmp_path: Path) ->
     run = conducted(tmp_path, rows, Target(MS // 10, range(0)))
 
     assert 100 < run.most_states < 350  # a second is theirs, and another goes by until one is looked for
+
+
+@pytest.mark.usefixtures("collector")
+def test_what_is_due_goes_out_between_answers_that_come_together(tmp_path: Path) -> None:
+    due_ms = [0.0] * 50 + [10 + number / 10 for number in range(50)]
+    target = Target(0, range(0))
+    run = begun(tmp_path, [planned(at) for at in due_ms], target)
+    while not target.answers or run.book.deadline < EPOCH + 10 * MS:
+        run.clock.now = max(run.clock.now, run.book.deadline)
+        run.book.deadline = run.conductor.step(run.clock.now)
+
+    waiting, target.answers = target.answers, []
+    run.clock.now = EPOCH + 10 * MS
+    for _, _, call in waiting:  # the loop has all of them to hand on before it comes to another step
+        run.conductor.done(call, 200, "", run.clock.now - EPOCH, 2)
+        run.clock.now += MS // 10
+
+    assert len(waiting) == len(target.answers) == 50
+    assert all(call.due <= call.ready <= call.due + MS // 5 for _, _, call in target.answers)
