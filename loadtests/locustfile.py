@@ -33,6 +33,8 @@ LEAD_NS = 500_000_000
 """From the order to start until the run clock is zero: every worker hears of it before."""
 MERGE_WITHIN_S = 0.25
 READY_EVERY_S = 0.02
+NICENESS = 5
+"""So far Locust's processes stand back behind an engine on the same core; a quarter of it is theirs when needed."""
 
 if SPEC_VARIABLE not in os.environ:
     sys.exit("loadtests/locustfile.py is started by 'replay run'; see 'replay run --help'.")
@@ -229,6 +231,7 @@ def _on_init(environment: Environment, **_: Any) -> None:
         runner.register_message("replay_users", lambda msg, **_: worker.users_changed(msg.data["users"]))
     else:
         raise RefusedError("a replay needs a master and workers. Start it with 'replay run'.")
+    os.nice(NICENESS)  # the engine has begun, and keeps its own
 
 
 @events.test_start.add_listener
