@@ -244,5 +244,8 @@ def arrivals_server(log: Path, core: str, *, stall: tuple[float, float] | None =
 def column(run: Path, name: str, kind: type[np.generic] = np.int64) -> np.ndarray:
     """One column of numbers of a run's samples."""
     batches = (batch for path in sample_files(run) for batch in read_batches(path))
-    parts = [np.frombuffer(batch.column(batch.schema.get_field_index(name)).buffers()[1], kind) for batch in batches]
-    return np.concatenate(parts)
+    parts = (batch.column(name) for batch in batches)
+    # Batches of a table share their buffers.
+    return np.concatenate(
+        [np.frombuffer(part.buffers()[1], kind)[part.offset : part.offset + len(part)] for part in parts]
+    )
