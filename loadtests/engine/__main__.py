@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import sys
@@ -18,16 +19,13 @@ from loadtests.engine.control import (
     Finished,
     LineReader,
     Outbox,
-    Progress,
     Ready,
-    RouteCounts,
     SetLanes,
     Start,
     Stop,
     commands,
     kept_output,
 )
-from loadtests.engine.counts import count, merge
 from loadtests.engine.created import Created
 from loadtests.engine.feed import ClosedFeed, Feed, Put, RecordedFeed
 from loadtests.engine.guarded_loop import event_loop
@@ -38,20 +36,20 @@ from loadtests.engine.lanes import Lanes, max_shift_ns, share
 from loadtests.engine.living import Living
 from loadtests.engine.loops import Loops
 from loadtests.engine.pool import Limits, Pool
-from loadtests.engine.recorder import Recorder, Records
+from loadtests.engine.recorder import Recorder
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from loadtests.engine.schedule import Pacer
 from loadtests.engine.session_pool import SessionPool
 from replay.artefacts import create_private
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError
-from replay.journal import EngineEnd, EngineTick, Entry, journal_path
+from replay.journal import EngineEnd, journal_path
 from replay.runspec import RunSpec, read_spec
 
 _OWN_FILES = 64
 """What the engine opens beside connections that are kept: the plan, samples, pipes, second attempts."""
 _SWITCH_S = 0.0002
-"""How long the writing thread may keep the event loop from running; Python's own 5 ms would be seen as lag."""
+"""How long a thread of a hooks file may keep the event loop from running; Python's own 5 ms would be seen as lag."""
 
 
 class Engine:
@@ -65,7 +63,6 @@ class Engine:
         self._outbox = Outbox(output)
         self._input = LineReader(sys.stdin.fileno())
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._counts: dict[tuple[str, str], RouteCounts] = {}
         self.result = Finished("worker lost", "never started")
         out = Path(spec.out)
         self._journal = os.fdopen(create_private(journal_path(out, worker)), "wb", buffering=0)
@@ -83,10 +80,16 @@ class Engine:
         )
         schedule_ns = spec.stop_at_ns or loops.times * loops.period_ns
         lanes = Lanes(worker, spec.workers, plan.manifest.lanes)
-        self._conductor = Conductor(spec, worker, lanes, self._ticked, self._end)
         self._recorder = Recorder(
-            out / f"samples-{worker:03d}.arrow", worker, reader.routes.names, reader.methods.names, self._written
+            self._loop,
+            out / f"samples-{worker:03d}.arrow",
+            worker,
+            reader.routes.names,
+            reader.methods.names,
+            self._journal.fileno(),
+            out / f"created-{worker:03d}.jsonl" if spec.list_created else None,
         )
+        self._conductor = Conductor(spec, worker, lanes, self._recorder.tick, self._end)
         values = header_values(spec.headers, os.environ) | token_header(order)
         self._stamps = stamps = [Stamp(target.authority, spec.run_id, values, spec.traceparent) for target in targets]
         self._hooked = Hooked(hooks, stamps, reader.methods.names, reader.routes.names) if hooks is not None else None
@@ -128,8 +131,7 @@ class Engine:
         self._created = Created(
             reader.routes.names,
             reader.methods.names,
-            out / f"created-{worker:03d}.jsonl" if spec.list_created else None,
-            self._recorder.later,
+            self._recorder.list if spec.list_created else None,
         )
         self._conductor.connect(
             feed,
@@ -161,22 +163,19 @@ class Engine:
         for pool in self._pools:
             await pool.close()
         self._recorder.close()
-        self._created.close()
-        if self._counts:
-            self._outbox.put(Progress(self._last_tick.tick, list(self._counts.values())))
-        self._write(
-            EngineEnd(
-                worker=self._worker,
-                ended=self.result.ended,
-                reason=self.result.reason,
-                at_ns=self._conductor.ended_at_ns,
-                planned=self._conductor.planned,
-                samples=self._recorder.samples,
-                lost=self._recorder.lost,
-                creations=self._created.counts,
-                hook_failures=self._hooked.failures if self._hooked is not None else {},
-            )
+        end = EngineEnd(
+            worker=self._worker,
+            ended=self.result.ended,
+            reason=self.result.reason,
+            at_ns=self._conductor.ended_at_ns,
+            planned=self._conductor.planned,
+            samples=self._recorder.samples,
+            lost=self._recorder.lost,
+            creations=self._created.counts,
+            hook_failures=self._hooked.failures if self._hooked is not None else {},
         )
+        with contextlib.suppress(OSError):  # a full disk: the worker hears of it
+            self._journal.write(msgspec.json.encode(end) + b"\n")
         self._journal.close()
         self._outbox.put(self.result)
         self._outbox.finish()
@@ -208,30 +207,10 @@ class Engine:
         if self._input.ended:
             self._conductor.stop("worker lost", "the Locust worker is gone")
 
-    def _written(self, records: Records) -> None:
-        merge(self._counts, count(records, self._reader.routes.names, self._reader.methods.names))
-
-    def _ticked(self, tick: EngineTick) -> None:
-        self._last_tick = tick
-        self._recorder.later(lambda: self._tell(tick))
-
-    def _tell(self, tick: EngineTick) -> None:
-        self._write(tick)
-        if self._outbox.clogged:
-            return  # the counts stay with us and go out with a later report
-        counts, self._counts = self._counts, {}
-        self._outbox.put(Progress(tick.tick, list(counts.values())))
-
     def _end(self, ended: str, reason: str) -> None:
         self.result = Finished(ended, reason)
         if not self._over.done():
             self._over.set_result(None)
-
-    def _write(self, entry: Entry) -> None:
-        try:
-            self._journal.write(msgspec.json.encode(entry) + b"\n")
-        except OSError as error:
-            self._recorder.failure = self._recorder.failure or f"the journal cannot be written ({error.strerror})"
 
 
 def _feed(

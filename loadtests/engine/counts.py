@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from loadtests.engine.control import RouteCounts
-from loadtests.engine.recorder import Records
+from loadtests.engine.handover import Records
 from replay.samples import ERRORS
 from replay.statuses import status_class
 
@@ -25,15 +25,15 @@ def locust_buckets(milliseconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (np.rint(np.where(whole < 100, whole, milliseconds) / step) * step).astype(np.int64)
 
 
-def count(records: Records, routes: list[str], methods: list[str]) -> list[RouteCounts]:
+def count(records: Records, routes: Sequence[str], methods: Sequence[str]) -> list[RouteCounts]:
     """The counts of some samples, by route and method.
 
     A failure is what Locust's users expect to see as one: no answer, or one of another status class than recorded.
-    No loop goes over samples and little is sorted: this runs beside the event loop and takes its time from it.
+    No loop goes over samples and little is sorted: it may have to run where the engine does.
     """
     if not len(records):
         return []
-    known = len(methods)  # while we count, the plan's reader may meet more
+    known = len(methods)
     keys = records["route"].astype(np.int64) * known + records["method"]
     present = np.flatnonzero(np.bincount(keys))
     group_of = np.zeros(present[-1] + 1, np.int64)

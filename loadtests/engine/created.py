@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from loadtests.engine.calls import Call
-from replay.artefacts import create_private
 from replay.plan.bindings import Take
 from replay.plan.links.places import last_name
 from replay.routes import word_set
@@ -43,21 +38,18 @@ class Created:
     later requests of its session need.
 
     Args:
-        path: the list; None: only counted.
-        later: has another thread do something, behind what it was handed before.
+        listed: takes lines of the list; None: only counted.
     """
 
     def __init__(
         self,
         routes: Sequence[str],
         methods: Sequence[str],
-        path: Path | None,
-        later: Callable[[Callable[[], None]], None],
+        listed: Callable[[bytes], None] | None,
     ) -> None:
         self._routes = routes
         self._methods = methods
-        self._file = os.fdopen(create_private(path), "wb") if path is not None else None
-        self._later = later
+        self._list = listed
         self._counts: Counter[int] = Counter()
         self._lines: list[bytes] = []
         self._listed = 0
@@ -76,23 +68,17 @@ class Created:
         if status != _CREATED and not location and not taken:
             return
         self._counts[call.row.route] += 1
-        if self._file is not None and self._listed < MAX_LISTED:
+        if self._list is not None and self._listed < MAX_LISTED:
             self._listed += 1
             ids = {take.place: values[take.key] for take in taken if values and last_name(take.place) in _IDS}
             creation = Creation(self._routes[call.row.route], _path(location[1]) if location else "", ids)
             self._lines.append(msgspec.json.encode(creation) + b"\n")
 
     def flush(self) -> None:
-        """Have the other thread write what was listed since."""
-        if self._lines and self._file is not None:
-            file, lines, self._lines = self._file, self._lines, []
-            self._later(lambda: _write(file, lines))
-
-    def close(self) -> None:
-        """Close the list, once the other thread is over."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
+        """Hand over what was to be listed since."""
+        if self._lines and self._list is not None:
+            self._list(b"".join(self._lines))
+            self._lines.clear()
 
 
 def _takes(call: Call) -> Iterable[Take]:
@@ -102,9 +88,3 @@ def _takes(call: Call) -> Iterable[Take]:
 def _path(location: bytes) -> str:
     text = _ORIGIN.sub("", location.decode("latin-1").strip(), count=1)
     return text.partition("#")[0].partition("?")[0][:_LONGEST_PLACE]
-
-
-def _write(file: BinaryIO, lines: list[bytes]) -> None:
-    with contextlib.suppress(OSError):  # a full disk ends the run by its samples
-        file.write(b"".join(lines))
-        file.flush()

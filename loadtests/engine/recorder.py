@@ -1,74 +1,112 @@
-"""Samples on their way to disk: packed into a buffer on the event loop, unpacked and written by a thread.
+"""Samples on their way to disk: packed into a buffer on the event loop, and handed to a process that writes them.
 
-One C call packs a sample into 128 bytes; numpy turns a full buffer into columns. Memory is bounded: where the disk
-cannot keep up, samples are lost and counted, and the load does not wait for them.
+One C call packs a sample into 128 bytes, and one write puts 64 kB of them into a pipe; a thread that writes holds the
+interpreter for milliseconds. Memory is bounded: where the disk cannot keep up, samples are lost and counted, and
+the load does not wait for them.
 """
 
 from __future__ import annotations
 
-import queue
-import struct
-import threading
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
+import msgspec
 
 from loadtests.engine.calls import Call
-from replay.samples import ERRORS, SCHEMA, SampleWriter, names
+from loadtests.engine.control import LineReader
+from loadtests.engine.handover import (
+    HEAD,
+    LISTED,
+    NAMES,
+    PACKED,
+    SAMPLES,
+    TICK,
+    Failed,
+    Names,
+    Written,
+    words,
+)
+from replay.errors import InputError
+from replay.journal import EngineTick
+from replay.samples import ERRORS, read_batches
 
-_WIDE = ("request", "session", "connection", "due", "intended", "ready", "sent", "first_byte", "end")
-_WIDE_TOO = ("bytes_out", "bytes_in", "trace")
-_NARROW = ("route", "method", "clone", "attempt", "status", "expected_status", "error", "reused")
-RECORD = np.dtype([(name, "<i8") for name in _WIDE + _WIDE_TOO] + [(name, "<i4") for name in _NARROW])
-_PACKED = struct.Struct("<12q8i")
-_SIZE = _PACKED.size
+WRITER = "loadtests.engine.writer"
+BUFFER_ROWS = 512
+MAX_WAITING_BYTES = 64 << 20
+"""What may wait for the disk: half a million samples."""
+_PIPE_BYTES = 1 << 20
 _ERROR_NUMBER = {name: number for number, name in enumerate(ERRORS)}
-_PROTOCOL = ("http/1.1",)
-
-BUFFER_ROWS = 8192
-MAX_BUFFERS = 64
-"""What may wait for the disk: half a million samples, 64 MB."""
-
-type Records = np.ndarray[Any, Any]
 
 
 class Recorder:
-    """Takes a sample of every call and writes them, a batch a second or a buffer, from its own thread."""
+    """Takes a sample of every call, and hands them to its writer twice a thousand or once a second.
+
+    Args:
+        loop: waits for room in the pipe, and for the writer's words.
+        path: the samples' file.
+        worker: number of the engine.
+        routes: their names, which may become more.
+        methods: likewise.
+        journal: descriptor of the engine's journal, to which the writer adds ticks.
+        listed: the file of what the run created; None where it is not listed.
+    """
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         path: Path,
         worker: int,
         routes: Sequence[str],
         methods: Sequence[str],
-        written: Callable[[Records], None],
+        journal: int,
+        listed: Path | None = None,
     ) -> None:
-        self._writer = SampleWriter(path)
-        self._worker = worker
+        self._loop = loop
+        self._path = path
         self._routes = routes
         self._methods = methods
-        self._written = written
-        self._buffer = bytearray(BUFFER_ROWS * _SIZE)
-        self._offset = 0
-        self._full: queue.SimpleQueue[tuple[bytearray, int] | Callable[[], None] | None] = queue.SimpleQueue()
-        self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
-        self._waiting = 0
-        self._thread = threading.Thread(target=self._write_all, name="samples", daemon=True)
-        self._thread.start()
+        self._told = (0, 0)
+        reading, self._pipe = os.pipe()
+        hearing, telling = os.pipe()
+        self._words = LineReader(hearing)
+        self._hearing = hearing
+        command = [sys.executable, "-m", WRITER, *map(str, (path, worker, journal, telling))]
+        if listed is not None:
+            command.append(str(listed))
+        self._process = subprocess.Popen(command, stdin=reading, pass_fds=(journal, telling))
+        os.close(reading)
+        os.close(telling)
+        os.set_blocking(self._pipe, False)
+        with contextlib.suppress(AttributeError, OSError):  # not on every system, not beyond the user's limit
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        loop.add_reader(hearing, self._listen)
+        self._buffer = bytearray(HEAD.size + BUFFER_ROWS * PACKED.size)
+        self._end = HEAD.size
+        self._waiting: deque[bytes] = deque()
+        self.waiting_bytes = 0
+        """What the pipe had no room for yet."""
+        self.writer_pid = self._process.pid
+        self._written: Written | None = None
+        self._closing = False
         self.samples = 0
         self.lost = 0
+        """Of these, those that are known not to be on disk."""
         self.failure = ""
         """Why samples can no longer be written; '' while they can."""
 
     def record(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
         """Take the sample of ``call``, which ended at ``end_ns`` of the run clock."""
         row = call.row
-        _PACKED.pack_into(
+        PACKED.pack_into(
             self._buffer,
-            self._offset,
+            self._end,
             row.request,
             row.session,
             call.connection,
@@ -90,80 +128,105 @@ class Recorder:
             _ERROR_NUMBER[error],
             call.reused,
         )
-        self._offset += _SIZE
-        self.samples += 1
-        if self._offset == len(self._buffer):
+        self._end += PACKED.size
+        if self._end == len(self._buffer):
             self.flush()
 
     def flush(self) -> None:
-        """Hand what was recorded to the thread."""
-        rows = self._offset // _SIZE
-        self._offset = 0
-        if not rows:
+        """Hand over what was recorded."""
+        size, self._end = self._end - HEAD.size, HEAD.size
+        if not size:
             return
-        if self._full.qsize() >= MAX_BUFFERS or self.failure:
+        rows = size // PACKED.size
+        if self.waiting_bytes >= MAX_WAITING_BYTES or self.failure:
             self.lost += rows
-            self.samples -= rows
             return
-        self._full.put((self._buffer, rows))
-        try:
-            self._buffer = self._free.get_nowait()
-        except queue.Empty:
-            self._buffer = bytearray(BUFFER_ROWS * _SIZE)
+        self.samples += rows
+        known = len(self._routes), len(self._methods)
+        if known != self._told:
+            self._told = known
+            self._hand(NAMES, msgspec.json.encode(Names(self._routes, self._methods)))
+        HEAD.pack_into(self._buffer, 0, SAMPLES, size)
+        self._send(memoryview(self._buffer)[: HEAD.size + size])
 
-    def later(self, action: Callable[[], None]) -> None:
-        """Have the thread do ``action`` behind what was handed to it so far."""
-        self._full.put(action)
+    def tick(self, tick: EngineTick) -> None:
+        """Have ``tick`` written to the journal, and the counts of the samples so far told to the Locust worker."""
+        self._hand(TICK, msgspec.json.encode(tick))
+
+    def list(self, lines: bytes) -> None:
+        """Add ``lines`` to the list of what the run created."""
+        self._hand(LISTED, lines)
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Wait until everything is written; ``samples`` and ``lost`` are final then."""
         self.flush()
-        self._full.put(None)
-        self._thread.join()
-        if not self.failure:
-            self._writer.close()
+        self._closing = True
+        self._loop.remove_reader(self._hearing)
+        self._loop.remove_writer(self._pipe)
+        os.set_blocking(self._pipe, True)
+        with contextlib.suppress(OSError):  # it is gone, and did not say how far it came
+            for rest in self._waiting:
+                _write_all(self._pipe, rest)
+        os.close(self._pipe)
+        os.set_blocking(self._hearing, True)
+        self._listen()
+        os.close(self._hearing)
+        self._process.wait()
+        written = self._written.samples if self._written is not None else _readable(self._path)
+        self.lost += self.samples - written
+        self.samples = written
 
-    def _write_all(self) -> None:
-        while (item := self._full.get()) is not None:
-            if callable(item):
-                item()
-                continue
-            buffer, rows = item
-            records = np.frombuffer(buffer, RECORD, rows)
+    def _hand(self, kind: bytes, content: bytes) -> None:
+        self._send(memoryview(HEAD.pack(kind, len(content)) + content))
+
+    def _send(self, frame: memoryview) -> None:
+        if not self._waiting:
             try:
-                self._writer.write(self._batch(records))
-            except (OSError, pa.ArrowException) as error:
-                self.failure = self.failure or f"samples cannot be written ({type(error).__name__})"
-                self.lost += rows
-                self.samples -= rows
-                continue
-            self._written(records)
-            del records
-            self._free.put(buffer)
+                frame = frame[os.write(self._pipe, frame) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                return  # it is gone; the end of its words says so
+            if not frame:
+                return
+            self._loop.add_writer(self._pipe, self._push)
+        self._waiting.append(bytes(frame))
+        self.waiting_bytes += len(frame)
 
-    def _batch(self, records: Records) -> pa.RecordBatch:
-        rows = len(records)
-        zeros = np.zeros(rows, np.int32)
-        special = {
-            "route": lambda: names(_column(records, "route"), self._routes),
-            "method": lambda: names(_column(records, "method"), self._methods),
-            "error": lambda: names(_column(records, "error"), ERRORS),
-            "protocol": lambda: names(zeros.data, _PROTOCOL),
-            "worker": lambda: _plain(pa.int32(), zeros + np.int32(self._worker)),
-            "reused": lambda: _plain(pa.bool_(), np.packbits(records["reused"] != 0, bitorder="little"), rows),
-        }
-        columns = [
-            special[field.name]()
-            if field.name in special
-            else _plain(field.type, np.ascontiguousarray(records[field.name]))
-            for field in SCHEMA
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+    def _push(self) -> None:
+        try:
+            while self._waiting:
+                written = os.write(self._pipe, self._waiting[0])
+                self.waiting_bytes -= written
+                if written < len(self._waiting[0]):
+                    self._waiting[0] = self._waiting[0][written:]
+                else:
+                    self._waiting.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._waiting.clear()
+        self._loop.remove_writer(self._pipe)
+
+    def _listen(self) -> None:
+        for line in self._words.lines():
+            match words.decode(line):
+                case Failed(reason):
+                    self.failure = self.failure or reason
+                case Written() as last:
+                    self._written = last
+        if self._words.ended and not self._closing:
+            self._loop.remove_reader(self._hearing)
+            self.failure = self.failure or "the process that writes samples is gone"
 
 
-def _column(records: Records, name: str) -> memoryview:
-    return np.ascontiguousarray(records[name]).data
+def _write_all(fd: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(fd, content) :]
 
 
-def _plain(kind: pa.DataType, values: np.ndarray[Any, Any], rows: int | None = None) -> pa.Array:
-    return pa.Array.from_buffers(kind, len(values) if rows is None else rows, [None, pa.py_buffer(values)])
+def _readable(path: Path) -> int:
+    try:
+        return sum(batch.num_rows for batch in read_batches(path))
+    except InputError:
+        return 0

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 
 from loadtests.engine.control import RouteCounts
 from loadtests.engine.counts import count, locust_buckets, merge
-from loadtests.engine.recorder import RECORD, Records
+from loadtests.engine.handover import RECORD, Records
 from replay.samples import ERRORS
 
 MS = 1_000_000

@@ -40,41 +40,38 @@ def call(method: str = "POST", head: bytes = PLAIN, takes: tuple[Take, ...] = ()
     ],
 )
 def test_a_creation_is_a_post_or_put_that_says_so(answered: Call, status: int, count: int) -> None:
-    created = Created(["POST /orders"], METHODS, None, lambda action: action())
+    created = Created(["POST /orders"], METHODS, None)
 
     created.answered(answered, status, {0: "17"})
 
     assert sum(created.counts.values()) == count
 
 
-def test_the_list_names_places_and_ids_and_nothing_that_may_be_secret(tmp_path: Path) -> None:
-    path = tmp_path / "created.jsonl"
-    created = Created(["POST /orders"], METHODS, path, lambda action: action())
+def test_the_list_names_places_and_ids_and_nothing_that_may_be_secret() -> None:
+    listed: list[bytes] = []
+    created = Created(["POST /orders"], METHODS, listed.append)
     takes = (Take(0, "json/order/id"), Take(1, "json/token"))
 
     created.answered(call(head=FOUND, takes=takes), 201, {0: "17", 1: "secret"})
     created.answered(call(), 200, {})
     created.flush()
-    created.close()
 
-    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+    assert [json.loads(line) for line in b"".join(listed).splitlines()] == [
         {"route": "POST /orders", "location": "/orders/17", "ids": {"json/order/id": "17"}}
     ]
-    assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_list_is_bounded_and_the_count_is_not(tmp_path: Path) -> None:
-    path = tmp_path / "created.jsonl"
-    created = Created(["POST /orders"], METHODS, path, lambda action: action())
+def test_the_list_is_bounded_and_the_count_is_not() -> None:
+    listed: list[bytes] = []
+    created = Created(["POST /orders"], METHODS, listed.append)
     one = call()
 
     for _ in range(MAX_LISTED + 5):
         created.answered(one, 201, None)
     created.flush()
-    created.close()
 
     assert created.counts == {"POST /orders": MAX_LISTED + 5}
-    assert path.read_bytes().count(b"\n") == MAX_LISTED
+    assert b"".join(listed).count(b"\n") == MAX_LISTED
 
 
 async def shop(_: Arrival, writer: asyncio.StreamWriter) -> None:
@@ -90,4 +87,6 @@ def test_an_engine_says_what_it_created(tmp_path: Path) -> None:
         engine = played(spec)
 
     assert engine.end().creations == {"POST /orders": 1}
-    assert (tmp_path / "out" / "created-000.jsonl").read_text().count("/orders/9") == 1
+    path = tmp_path / "out" / "created-000.jsonl"
+    assert path.read_text().count("/orders/9") == 1
+    assert path.stat().st_mode & 0o777 == 0o600

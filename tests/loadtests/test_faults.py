@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import threading
 import time
 from pathlib import Path
@@ -44,6 +46,26 @@ def test_a_target_that_is_restarted_fails_meanwhile_and_serves_on(tmp_path: Path
     assert 5 < len(failed) < 60
     assert samples[0]["status"] == samples[-1]["status"] == 200
     assert max(failed) - min(failed) < len(failed) + 5  # while it was gone, and no longer
+
+
+def test_a_killed_writer_ends_the_run_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    rows = [planned(number, number) for number in range(5000)]
+    plan = write_plan(tmp_path / "plan", rows)
+
+    with serving() as server, led(run_spec(plan, tmp_path / "run", server.url)) as engine:
+        engine.start()
+        pid = engine.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        while len(server.arrivals) < 30:
+            time.sleep(0.01)
+        os.kill(int(children[0]), signal.SIGKILL)
+        report = engine.finish()
+        end = engine.end()
+
+    assert len(children) == 1
+    assert (report.ended, report.reason) == ("recorder", "the process that writes samples is gone")
+    assert end.samples == len(engine.samples())
+    assert end.lost > 0
 
 
 def test_a_full_disk_ends_the_run_with_what_was_written(tmp_path: Path) -> None:

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.index import SessionIndex
-from loadtests.engine.recorder import Recorder, Records
 from loadtests.engine.rows import RowReader
 from replay.plan.bindings import Bindings
 from replay.plan.store import open_plan
-from replay.samples import SCHEMA, read_batches
 from tests.loadtests.support import HOST, MS, planned, write_plan
 
 
@@ -91,69 +88,3 @@ def test_the_index_finds_the_sessions_of_a_lane_in_order(tmp_path: Path) -> None
     assert [session for session, _ in found] == [2, 9, 16, 23]
     assert all(requests == list(range(session, 9000, 30)) for session, requests in found)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plan"]
-
-
-def test_samples_come_back_as_they_were_recorded(tmp_path: Path) -> None:
-    told: list[int] = []
-
-    def written(records: Records) -> None:
-        told.append(len(records))
-
-    recorder = Recorder(tmp_path / "samples-003.arrow", 3, ["GET /a", "GET /b"], ["GET"], written)
-    for number in range(20_000):
-        row = Row(number, number, 5, 0, -1, 0, number % 2, 0, 0, 200, False, b"")
-        call = Call(row, Lane(102, 1, 0), number, 77, b"12345")
-        call.intended, call.ready, call.sent, call.first_byte = number, number + 1, number + 2, number + 3
-        call.reused, call.connection = number % 3 == 0, 9
-        recorder.record(call, 200 if number % 5 else 0, "" if number % 5 else "timeout", number + 4, 11)
-    recorder.close()
-    batches = list(read_batches(tmp_path / "samples-003.arrow"))
-    rows = [row for batch in batches for row in batch.to_pylist()]
-
-    assert all(batch.schema == SCHEMA for batch in batches)
-    assert (len(rows), sum(told), recorder.samples, recorder.lost) == (20_000, 20_000, 20_000, 0)
-    assert rows[10] == {
-        "request": 10,
-        "route": "GET /a",
-        "method": "GET",
-        "session": 5,
-        "clone": 1,
-        "worker": 3,
-        "connection": 9,
-        "attempt": 1,
-        "protocol": "http/1.1",
-        "due": 10,
-        "intended": 10,
-        "ready": 11,
-        "sent": 12,
-        "first_byte": 13,
-        "end": 14,
-        "status": 0,
-        "expected_status": 200,
-        "error": "timeout",
-        "bytes_out": 5,
-        "bytes_in": 11,
-        "reused": False,
-        "trace": 77,
-    }
-    assert rows[9]["reused"] is True
-    assert rows[9]["route"] == "GET /b"
-
-
-def test_a_disk_that_is_full_is_counted_and_said(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("needs /dev/full")
-    recorder = Recorder(tmp_path / "samples-000.arrow", 0, ["GET /a"], ["GET"], lambda _: None)
-    full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123 - closed by the recorder's writer
-    recorder._writer._file.flush()
-    import os
-
-    os.dup2(full.fileno(), recorder._writer._file.fileno())
-    full.close()
-    row = Row(0, 0, 0, 0, -1, 0, 0, 0, 0, 200, False, b"")
-    for _ in range(10):
-        recorder.record(Call(row, Lane(0, 0, 0), 0, 0, b""), 200, "", 1, 0)
-    recorder.close()
-
-    assert "cannot be written" in recorder.failure
-    assert (recorder.samples, recorder.lost) == (0, 10)
