@@ -25,6 +25,7 @@ from replay.runspec import RunSpec
 
 KEEP_NS = 50_000_000
 _STEP_NS = 250_000
+"""How long an engine that is behind sends before it reads again."""
 _CALLS_AN_ANSWER = 2
 _TRACE_BITS = 40
 _MAX_OPEN = 250_000
