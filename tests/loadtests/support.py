@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +23,7 @@ from replay.plan.store import PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter, ope
 from replay.runs import Target
 from replay.runspec import SPEC_FORMAT, RunSpec, write_spec
 from replay.samples import read_batches, sample_files
+from tests.loadtests.engines import EngineProcess
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -208,23 +207,14 @@ class LedEngine:
         spec: RunSpec,
         worker: int = 0,
         environment: dict[str, str] | None = None,
-        before: Callable[[], None] | None = None,
     ) -> None:
         self.out = Path(spec.out)
         self.worker = worker
         path = write_spec(self.out, spec)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "loadtests.engine", str(path), str(worker)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
-            preexec_fn=before,
-        )
+        self.process = EngineProcess([str(path), str(worker)], {**os.environ, **(environment or {})})
         self.epoch_ns = 0
 
     def say(self, command: Command) -> None:
-        assert self.process.stdin is not None
         self.process.stdin.write(line(command))
         self.process.stdin.flush()
 
@@ -236,7 +226,6 @@ class LedEngine:
         self.say(Start(self.epoch_ns))
 
     def hear(self) -> Report:
-        assert self.process.stdout is not None
         return reports.decode(self.process.stdout.readline())
 
     def finish(self, patience_s: float = 20) -> Finished:
@@ -273,9 +262,8 @@ class LedEngine:
             self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):  # a word that it did not hear
-                    pipe.close()
+            with contextlib.suppress(BrokenPipeError):  # a word that it did not hear
+                pipe.close()
 
     def samples(self) -> list[dict[str, Any]]:
         """Its samples, in order of the plan."""
@@ -296,10 +284,9 @@ def led(
     spec: RunSpec,
     worker: int = 0,
     environment: dict[str, str] | None = None,
-    before: Callable[[], None] | None = None,
 ) -> Iterator[LedEngine]:
-    """An engine that is ended with the block; its process does ``before`` first."""
-    engine = LedEngine(spec, worker, environment, before)
+    """An engine that is ended with the block."""
+    engine = LedEngine(spec, worker, environment)
     try:
         yield engine
     finally:

@@ -333,7 +333,7 @@ def test_an_engine_whose_worker_is_gone_ends_by_itself_with_its_samples(tmp_path
     with serving() as server, led(run_spec(plan, tmp_path / "run", server.url)) as engine:
         engine.start()
         time.sleep(1)
-        engine.process.stdin.close()  # type: ignore[union-attr]
+        engine.process.stdin.close()
         engine.process.wait(3)
 
     assert engine.end().ended == "worker lost"

@@ -72,10 +72,9 @@ def test_a_full_disk_ends_the_run_with_what_was_written(tmp_path: Path) -> None:
     rows = [planned(number, number) for number in range(3000)]
     plan = write_plan(tmp_path / "plan", rows)
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # as a full disk: writes fail amid a batch
-
-    with serving() as server, led(run_spec(plan, tmp_path / "run", server.url), before=limit) as engine:
+    with serving() as server, led(run_spec(plan, tmp_path / "run", server.url)) as engine:
+        # As a full disk: writes fail amid a batch.
+        resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
         engine.start()
         report = engine.finish()
         readable = sum(batch.num_rows for path in sample_files(engine.out) for batch in read_batches(path))

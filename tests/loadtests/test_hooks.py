@@ -125,7 +125,7 @@ def test_a_hooks_file_may_print_and_may_not_end_the_engine(tmp_path: Path) -> No
     ):
         engine.start()
         ended = engine.finish().ended
-        said = engine.process.stderr.read().decode()  # type: ignore[union-attr]
+        said = engine.process.stderr.read().decode()
 
     assert ended == "complete"
     assert [sample["error"] for sample in engine.samples()] == ["", "hook", ""]
@@ -192,7 +192,7 @@ def test_an_engine_whose_hooks_cannot_begin_says_why_in_one_line(tmp_path: Path)
         led(run_spec(plan, tmp_path / "run", server.url, hooks=hooks_file(tmp_path, source))) as engine,
     ):
         assert engine.process.wait(10) == EXIT_USAGE
-        said = engine.process.stderr.read().decode()  # type: ignore[union-attr]
+        said = engine.process.stderr.read().decode()
 
     assert said.count("\n") == 1
     assert "start() failed at hooks.py:2 (ValueError)" in said
