@@ -125,7 +125,7 @@ def main() -> int:
             with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
                 runner.run(_run(order, probes, output))
     except ReplayError as error:
-        sys.stderr.write(f"preflight: {error}\n")
+        sys.stderr.write(f"\npreflight: {error}\n")  # a line of its own, whatever a hooks file printed before it
         return error.exit_code
     except (IndexError, msgspec.DecodeError):
         sys.stderr.write("preflight: is started by 'replay run'.\n")

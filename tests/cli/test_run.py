@@ -384,7 +384,7 @@ def test_hooks_that_cannot_begin_end_the_run_before_locust_starts(folder: Path) 
     write_plan(folder / "p", steady(1))
     (folder / "sign.py").write_text(
         "from urllib.request import getproxies\n"
-        "print('canary')\n"
+        "print('canary', end='')\n"
         "def start(run):\n"
         "    assert set(getproxies()) == {'no'}\n"  # whatever this shell says: a proxy could lead anywhere
         "    raise KeyError('canary')\n"
