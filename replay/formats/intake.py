@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -86,6 +86,19 @@ class Intake:
         if len(places) < SHOWN_PLACES:
             places.append(place)
 
+    def note(self, raw: RawExchange, exchange: Exchange) -> None:
+        """Note an exchange that was written."""
+        if len(self.sessions) < MOST_SESSIONS:
+            self.sessions.add(exchange.session)
+        host = exchange.request.host
+        self.hosts[host] += 1
+        kept = kept_origin(raw.request.scheme, raw.request.host, host)
+        if kept:
+            self.kept_hosts.add((kept.host, kept.port))
+        end_ns = exchange.ended or exchange.requested
+        if end_ns > self.duration_ns:
+            self.duration_ns = end_ns
+
 
 def open_sources(form: str, paths: Sequence[Path], log_format: str = "") -> list[Source]:
     """The recordings at ``paths``, each with ids of its own; raises InputError where one is none."""
@@ -109,27 +122,21 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
     """
     result = Intake()
     withheld = Counter(cleaner.counts)
-    for source, item in _items(sources, result, client):
-        exchange = cleaner.clean(item)
-        if exchange is None:
-            number = item.id.rpartition("-")[2]
-            reason = _reason(withheld, cleaner)
-            result.leave_out(reason, f"{source.path}: entry {number}")
-            hits = result.left_out_counts[reason]
-            if reason == f"{WITHHELD}:gate" and hits >= max(GATE_HITS, result.seen * GATE_SHARE):
-                raise RefusedError(
-                    f"{source.path}: entry {number}: the write gate withheld {hits} of {result.seen:,} exchanges, "
-                    "more than chance does, so nothing was imported. Leave these entries out, and report this."
-                )
-            continue
-        writer.write(exchange)
-        if len(result.sessions) < MOST_SESSIONS:
-            result.sessions.add(exchange.session)
-        result.hosts[exchange.request.host] += 1
-        kept = kept_origin(item.request.scheme, item.request.host, exchange.request.host)
-        if kept:
-            result.kept_hosts.add((kept.host, kept.port))
-        result.duration_ns = max(result.duration_ns, exchange.ended or exchange.requested)
+    clean, write, note = cleaner.clean, writer.write, result.note
+    for source in sources:
+        for item in source.recording:
+            result.seen += 1
+            if isinstance(item, LeftOut):
+                result.leave_out(item.reason, f"{source.path}: {item.place} ({item.why})")
+                continue
+            exchange = clean(item if client == "connection" else _of_client(item, client))
+            if exchange is None:
+                place = f"{source.path}: entry {item.id.rpartition('-')[2]}"
+                result.leave_out(_reason(withheld, cleaner), place)
+                _check_gate(result, place)
+                continue
+            write(exchange)
+            note(item, exchange)
     writer.close()
     result.written = writer.written
     if writer.lost:
@@ -140,22 +147,21 @@ def take_in(sources: Sequence[Source], cleaner: Cleaner, writer: SegmentWriter, 
     return result
 
 
+def _check_gate(result: Intake, place: str) -> None:
+    hits = result.left_out_counts[f"{WITHHELD}:gate"]
+    if hits >= max(GATE_HITS, result.seen * GATE_SHARE):
+        raise RefusedError(
+            f"{place}: the write gate withheld {hits} of {result.seen:,} exchanges, more than chance does, so "
+            "nothing was imported. Leave these entries out, and report this."
+        )
+
+
 def _reason(before: Counter[str], cleaner: Cleaner) -> str:
     """Why the sanitiser has just withheld an exchange, as it counts it: ``withheld:gate``."""
     now = Counter({name: count for name, count in cleaner.counts.items() if name.startswith(WITHHELD)})
     reasons = [name for name, count in now.items() if count > before[name]]
     before.update(reasons)
     return reasons[0] if reasons else WITHHELD
-
-
-def _items(sources: Sequence[Source], result: Intake, client: Client) -> Iterator[tuple[Source, RawExchange]]:
-    for source in sources:
-        for item in source.recording:
-            result.seen += 1
-            if isinstance(item, LeftOut):
-                result.leave_out(item.reason, f"{source.path}: {item.place} ({item.why})")
-            else:
-                yield source, item if client == "connection" else _of_client(item, client)
 
 
 def _of_client(raw: RawExchange, client: Client) -> RawExchange:

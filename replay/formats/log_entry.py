@@ -32,12 +32,11 @@ ROLES = frozenset(
 
 _NONE = (b"-", b"")
 _NO_HEADERS: list[RawPair] = []
-_STATUSES = {str(status).encode(): status for status in range(100, 1000)} | dict.fromkeys(
-    (b"-", b"-1", b"0", b"000"), 0
-)
-"""0 is no answer."""
 _NO_ANSWER = {499: "client", 460: "client", 0: "client"}
 """nginx (499) and AWS (460) log a client that went away before the answer as a status of their own."""
+_STATUSES = {str(status).encode(): (status, _NO_ANSWER.get(status, "")) for status in range(100, 1000)}
+_STATUSES |= dict.fromkeys((b"-", b"-1", b"0", b"000"), (0, _NO_ANSWER[0]))
+"""The status as it is written, as a number (0 is no answer) and the error that it stands for."""
 _STATES = {b"C": "client", b"c": "client", b"S": "reset", b"s": "timeout"}
 """HAProxy's termination state, first character (configuration manual 8.5)."""
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -56,8 +55,8 @@ _ENTRY_BYTES = 1 << 10
 """What a request takes beside its texts."""
 _LONGEST_BYTES = 8 << 10
 """The texts of what is larger are not remembered."""
-_CLIENTS: dict[str, Callable[[bytes], bytes]] = {
-    "client": bytes,
+_CLIENTS: dict[str, Callable[[bytes], bytes] | None] = {
+    "client": None,
     "client_port": lambda text: text.rpartition(b":")[0],
     "client_last": lambda text: text.rpartition(b" ")[2].rpartition(b":")[0],
 }
@@ -112,7 +111,7 @@ class EntryReader:
         self._agent = self._at.get("client_extra", self._agent)
         self._forwarded = at["forwarded"]
         self._client = next((at[role] for role in _CLIENTS if role in self._at), -1)
-        self._client_of = next((_CLIENTS[role] for role in _CLIENTS if role in self._at), bytes)
+        self._client_of = next((_CLIENTS[role] for role in _CLIENTS if role in self._at), None)
         self._key = lru_cache(_REMEMBERED_CLIENTS)(partial(_connection, name))
         self._at_end = "time" in self._at
         self._stamp = at["time"] if self._at_end else at["start"]
@@ -124,24 +123,28 @@ class EntryReader:
         self._requests = Recent[tuple[bytes, ...], RawRequest | None](lambda _: None, _REQUESTS_BYTES)
 
     def read(
-        self, values: list[bytes], line: int, headers: Sequence[RawPair] = (), answered: Sequence[RawPair] = ()
+        self, values: Sequence[bytes], line: int, headers: Sequence[RawPair] = (), answered: Sequence[RawPair] = ()
     ) -> LogEntry:
         """The entry of a line with these fields; ``headers`` and ``answered`` are further ones that it tells.
 
         Raises:
             NotARequestError: a field is not what its role says, or it is a request that is not replayed.
         """
-        values.append(b"-")
-        stamp = values[self._stamp]
+        values = (*values, b"-")
         try:
-            stamp_ns, coarse = self._moment(stamp)
+            stamp_ns, coarse = self._moment(values[self._stamp])
         except (ValueError, OverflowError):
             raise NotARequestError("damaged", "its time is no time") from None
-        request = self._asked(values, headers) if headers else self._shared(values)
-        status = _STATUSES.get(values[self._status])
-        if status is None:
+        if headers:
+            request = self._asked(values, headers)
+        else:
+            # Lines that tell the same of a request have one object for it.
+            found = self._requests[self._asked_by(values)]
+            request = self._shared(values) if found is None else found
+        known = _STATUSES.get(values[self._status])
+        if known is None:
             raise NotARequestError("damaged", "its status is no HTTP status")
-        error = _NO_ANSWER.get(status, "")
+        status, error = known
         if self._state >= 0:
             error = _STATES.get(values[self._state][:1], "") or error
         response = None if error else self._answered(values, status, request.version, answered)
@@ -149,24 +152,22 @@ class EntryReader:
             took = self._took(values, stamp_ns) if self._took else UNTIMED
         except ValueError:
             raise NotARequestError("damaged", "its duration is no duration") from None
-        client = self._client_of(values[self._client])
-        if values[self._forwarded] not in _NONE:
+        client = values[self._client] if self._client_of is None else self._client_of(values[self._client])
+        if self._forwarded >= 0 and values[self._forwarded] not in _NONE:
             client = values[self._forwarded].partition(b",")[0].strip()
         connection = self._key(client, values[self._agent])
         return LogEntry(stamp_ns, coarse, self._at_end, line, connection, request, response, error, took)
 
-    def _shared(self, values: list[bytes]) -> RawRequest:
-        """The request of a line, which is one object for all lines that tell the same of it."""
+    def _shared(self, values: Sequence[bytes]) -> RawRequest:
+        """A request that was not met lately, remembered for the lines that tell the same of it."""
         key = self._asked_by(values)
-        found = self._requests[key]
-        if found is None:
-            found = self._asked(values, ())
-            size_bytes = sum(map(len, key))
-            if size_bytes <= _LONGEST_BYTES:
-                self._requests.keep(key, found, _ENTRY_BYTES + 2 * size_bytes)
+        found = self._asked(values, ())
+        size_bytes = sum(map(len, key))
+        if size_bytes <= _LONGEST_BYTES:
+            self._requests.keep(key, found, _ENTRY_BYTES + 2 * size_bytes)
         return found
 
-    def _asked(self, values: list[bytes], more: Sequence[RawPair]) -> RawRequest:
+    def _asked(self, values: Sequence[bytes], more: Sequence[RawPair]) -> RawRequest:
         if self._request >= 0:
             method_text, _, rest = values[self._request].partition(b" ")
             target, _, version = rest.rpartition(b" ")
@@ -192,11 +193,13 @@ class EntryReader:
             headers.insert(0, (b"Host", name.encode("latin-1")))
         return RawRequest(method, scheme, name, target, _VERSIONS.get(version, "HTTP/1.1"), headers, b"", 0)
 
-    def _joined(self, values: list[bytes]) -> bytes:
+    def _joined(self, values: Sequence[bytes]) -> bytes:
         path, query = values[self._path], values[self._query]
         return path if query in _NONE else path + b"?" + query.removeprefix(b"?")
 
-    def _answered(self, values: list[bytes], status: int, version: str, answered: Sequence[RawPair]) -> RawResponse:
+    def _answered(
+        self, values: Sequence[bytes], status: int, version: str, answered: Sequence[RawPair]
+    ) -> RawResponse:
         text = values[self._bytes]
         size = 0
         if text not in _NONE:

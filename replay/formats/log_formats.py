@@ -57,9 +57,9 @@ class _TemplateReader:
         self._mark, self._header = mark, header
 
     def __call__(self, line: bytes, number: int) -> LogEntry:
-        values = self._split(line)
         if self._header and line.startswith(self._header):
             raise NotARequestError("no request", "it names the columns")
+        values = self._split(line)
         if values is None:
             if self._mark and self._mark not in line:
                 raise NotARequestError("no request", "it is a message of the server, not a request")

@@ -1,16 +1,23 @@
 """A log format as people configure it, nginx's ``log_format`` or Apache's ``LogFormat``, and its lines split by it.
 
-A line is split by searching for the literals between the fields, one after another: no regular expression runs over
-what a client sent. A field in double quotes may hold escaped ones.
+A line is split by searching for the literals between the fields, one after another; a field ends at the first place
+where the literal behind it stands. One regular expression does so, whose every step is possessive, so that it looks
+at each byte once whatever a client sent. A field in double quotes may hold escaped ones: lines with a backslash go a
+way of their own.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from replay.errors import ReplayError
 from replay.formats.log_entry import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _NGINX = {
     "remote_addr": "client", "realip_remote_addr": "client", "http_x_forwarded_for": "forwarded",
@@ -36,7 +43,7 @@ _BACKSLASH = ord("\\")
 _ESCAPES = {ord("n"): b"\n", ord("t"): b"\t", ord("r"): b"\r", ord("b"): b"\b", ord("f"): b"\f", ord("v"): b"\v"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """The fields of a format and the literals around them: ``len(literals) == len(roles) + 1``."""
 
@@ -45,29 +52,19 @@ class Template:
     listed: frozenset[int] = frozenset()
     """Fields that may be lists: nginx writes ``0.100, 0.004`` and ``0.100 : 0.004`` for several upstreams."""
 
-    def split(self, line: bytes) -> list[bytes] | None:
+    def split(self, line: bytes) -> Sequence[bytes] | None:
         """The fields of a line, None where a literal is missing. The last one takes what is left."""
         if b"\\" in line or (self.listed and _may_hold_lists(line)):
             return self._split_carefully(line)
+        found = self._match(line)
+        return found and found.groups()
+
+    @cached_property
+    def _match(self) -> Callable[[bytes], re.Match[bytes] | None]:
         first, *between, last = self.literals
-        if first:
-            if not line.startswith(first):
-                return None
-            line = line[len(first) :]
-        values = []
-        for literal in between:
-            value, found, line = line.partition(literal)
-            if not found:
-                return None
-            values.append(value)
-        if last:
-            if not line.endswith(last):
-                return None
-            line = line[: -len(last)]
-            if last == b'"' and last in line:
-                return None
-        values.append(line)
-        return values
+        fields = [b"(%b)%b" % (_up_to(literal), re.escape(literal)) for literal in between]
+        rest = b'([^"]*+)' if last == b'"' else b"(.*)"
+        return re.compile(re.escape(first) + b"".join(fields) + rest + re.escape(last), re.DOTALL).fullmatch
 
     def _split_carefully(self, line: bytes) -> list[bytes] | None:
         first, *between, last = self.literals
@@ -194,6 +191,13 @@ def _apache_role(argument: str, letter: str) -> str:
 
 def _title(name: str) -> str:
     return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _up_to(literal: bytes) -> bytes:
+    """What matches the bytes before the first place where ``literal`` stands, without ever going back."""
+    first, behind = re.escape(literal[:1]), re.escape(literal[1:])
+    run = b"[^%b]*+" % first
+    return b"%b(?:%b(?!%b)%b)*+" % (run, first, behind, run) if behind else run
 
 
 def _find(line: bytes, literal: bytes, start: int) -> int:

@@ -81,6 +81,29 @@ def test_no_line_breaks_the_splitter(line: bytes) -> None:
     assert values is None or len(values) == len(template(COMBINED).roles)
 
 
+TWO_SIGNS = '%t [%h] "%r" <%>s - %b> %{X}i ]]'
+
+
+@pytest.mark.parametrize("text", [COMBINED, TWO_SIGNS])
+@given(data=st.data())
+def test_a_field_ends_where_the_sign_behind_it_stands_first(text: str, data: st.DataObject) -> None:
+    written = template(text)
+    first, *between, last = written.literals
+    value = st.text('ab [] "<>-', max_size=6).map(str.encode)
+    sent = [data.draw(value) for _ in written.roles]
+    line = first + b"".join(map(b"".join, zip(sent, [*between, last], strict=True)))
+
+    expected, rest = [], line.removeprefix(first).removesuffix(last)
+    for literal in between:
+        field, found, rest = rest.partition(literal)
+        expected.append(field if found else None)
+    whole = None not in expected and not (last == b'"' and last in rest)
+
+    values = written.split(line)
+
+    assert (None if values is None else list(values)) == ([*expected, rest] if whole else None)
+
+
 @given(
     st.lists(
         st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), max_size=20), min_size=2, max_size=2
