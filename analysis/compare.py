@@ -258,11 +258,11 @@ def _standardised(a: Tally, b: Tally, judged: Sequence[str]) -> tuple[RouteTally
 
 
 def _sum(weights: dict[str, float], run: Tally) -> RouteTally:
-    parts = [(run.routes[name], weight) for name, weight in weights.items()]
+    parts, weighted = [run.routes[name] for name in weights], list(weights.values())
     return route_tally(
         route=TOTAL,
-        response=merged([part.response.scaled(weight) for part, weight in parts]),
-        service=merged([part.service.scaled(weight) for part, weight in parts]),
-        failed=merged([part.failed.scaled(weight) for part, weight in parts]),
-        outcomes=merged([part.outcomes.scaled(weight) for part, weight in parts]),
+        response=merged([part.response for part in parts], weighted),
+        service=merged([part.service for part in parts], weighted),
+        failed=merged([part.failed for part in parts], weighted),
+        outcomes=merged([part.outcomes for part in parts], weighted),
     )

@@ -177,9 +177,7 @@ def _below(histogram: Histogram, function: QuantileFunction, logs: Sequence[floa
     of_cell = np.searchsorted(marks, np.arange(histogram.cells)) * 2
     of_cell[[mark for mark in marks if 0 <= mark < histogram.cells]] += 1
     width = 2 * len(marks) + 1
-    keys = histogram.time_slice * width + of_cell[histogram.cell]
-    table = np.bincount(keys, weights=histogram.count, minlength=histogram.slices * width)
-    upto = np.cumsum(table.reshape(histogram.slices, width), axis=1)
+    upto = np.cumsum(histogram.table(of_cell, width), axis=1)
     found: list[Floats] = []
     for cell, part in places:
         k = 2 * marks.index(cell)

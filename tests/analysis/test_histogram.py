@@ -125,6 +125,37 @@ def test_batches_in_no_order_are_put_together_before_they_fill_the_memory(monkey
     assert sum(part.cell.size for part in found) < 3000
 
 
+def test_rows_that_stand_one_by_one_add_up_beyond_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.histogram._PENDING_CELLS", 500)
+    counter = SliceCounter(1000, BUCKETS)
+    for _ in range(300):
+        counter.add(np.array([0, 900]), np.array([0, 999]), np.array([5, 7]))
+
+    found = counter.histograms(901)
+    assert [merged([found[route]]).count.tolist() for route in (0, 900)] == [[300.0], [300.0]]
+
+
+def test_a_table_counts_each_slice_by_columns_of_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.histogram._BLOCK", 7)  # so that the rows come in several blocks
+    rng = np.random.default_rng(5)
+    values, slices = rng.integers(10**6, 10**8, 100), rng.integers(0, 3, 100)
+    columns = rng.integers(0, 4, BUCKETS)
+    found = histogram_of(values, slices, 3).table(columns, 4)
+
+    expected = np.zeros((3, 4))
+    np.add.at(expected, (slices, columns[cells_of(values)]), 1)
+    assert np.array_equal(found, expected)
+
+
+def test_merging_by_weight_is_merging_of_what_was_weighted() -> None:
+    rng = np.random.default_rng(6)
+    a, b = (histogram_of(rng.integers(10**6, 10**8, n), rng.integers(0, 2, n), 2) for n in (50, 4000))
+
+    found = merged([a, b], [1.0, 0.25])
+    assert np.allclose(found.by_cell(), a.by_cell() + 0.25 * b.by_cell())
+    assert np.allclose(found.by_slice(), a.by_slice() + 0.25 * b.by_slice())
+
+
 def test_histograms_of_unlike_slices_do_not_merge() -> None:
     one, other = (histogram_of(np.array([5 * 10**6]), np.array([0]), slices) for slices in (3, 4))
 
