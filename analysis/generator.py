@@ -77,7 +77,8 @@ def _losses(run: Tally, gate: Gate) -> list[Check]:
             "fault" if refused_share > limit else "ok",
             f"{refused:.0f} ({percent(refused_share)})",
             percent(limit),
-            "The generator's own interlock refused requests: name their hosts with --target, or raise --max-rate."
+            "The generator itself refused requests: name their hosts with --target, raise --max-rate, or look into "
+            "run.json for what failed in a hooks file."
             if refused_share > limit
             else "The generator refused nothing by itself.",
         ),

@@ -45,10 +45,6 @@ class Difference:
         """The smallest error rate at which the difference is proved to exceed ``margin`` (at least 10⁻⁷)."""
         return _smallest(self.lower - margin)
 
-    def p_below(self, margin: float) -> float:
-        """The smallest error rate at which the difference is proved to stay below ``margin`` (at least 10⁻⁷)."""
-        return _smallest(margin - self.upper)
-
     def excludes(self, value: float, alpha: float) -> bool:
         """Whether the two-sided interval at ``alpha`` leaves ``value`` out."""
         return self.lower_at(alpha / 2) > value or self.upper_at(alpha / 2) < value

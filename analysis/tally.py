@@ -120,7 +120,7 @@ class RouteTally:
 
     @property
     def miss_share(self) -> float:
-        """Share of requests that were answered with another status class than recorded."""
+        """Share of requests answered otherwise than recorded, or not sent for want of an earlier answer's value."""
         n = self.n
         return self.count(*MISSES) / n if n else 0.0
 
@@ -289,8 +289,3 @@ def _outcomes(batch: pa.RecordBatch) -> Integers:
 def _class(status: Integers) -> Integers:
     """That of a 304 is 2: which of the two comes hangs on a client's cache and the service's tags."""
     return status // 100 - (status == NOT_MODIFIED)
-
-
-def whole_slices(start_ns: int, end_ns: int, slice_ns: int) -> int:
-    """How many whole slices fit; the rest is not judged."""
-    return max(0, (end_ns - start_ns) // slice_ns)

@@ -6,7 +6,6 @@ every worker's engine which lanes to run. Locust gets the engine's counts in bul
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 import time
@@ -36,8 +35,6 @@ from loadtests.engine.control import (
 )
 from replay.runs import Tick
 from replay.runspec import RunSpec
-
-_log = logging.getLogger(__name__)
 
 POLL_S = 0.05
 _WORD_EVERY_S = 0.5

@@ -1,7 +1,7 @@
 """Artefacts on disk: folders that appear under their final name only when complete, and manifests with a format.
 
 Every artefact is a folder with one JSON manifest that names its format (``capture/1``, ``plan/1``, ``run/1``).
-Folders are 0700 and files 0600; a symbolic link is never followed for writing.
+Folders are 0700 and files 0600 (``replay/private_files.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from replay.errors import InputError, ReplayError
+from replay.private_files import write_whole
 from replay.storage import is_address, mirror, publish
 
 
@@ -74,22 +75,6 @@ def _lives(pid: str) -> bool:
     except (ValueError, OverflowError, PermissionError):
         return True
     return True
-
-
-def create_private(path: Path) -> int:
-    """A file descriptor for a new file of mode 0600; an existing file or link is never opened."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds either what it held before or all of it, whatever happens."""
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
-    part.unlink(missing_ok=True)
-    with os.fdopen(create_private(part), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def write_manifest(path: Path, manifest: msgspec.Struct) -> None:

@@ -214,18 +214,10 @@ def _holds(entry: str, target: TargetURL, address: Address | None) -> bool:
     return is_in(entry, target.name, target.port, target.authority, address)
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Which target every host of the plan goes to, and how many requests have none."""
-
-    targets: list[TargetURL]
-    without_target: dict[str, int]
-
-
-def assign(targets: Sequence[TargetURL], hosts: Mapping[str, int]) -> Routing:
+def assign(targets: Sequence[TargetURL], hosts: Mapping[str, int]) -> list[TargetURL]:
     """Give every host of the plan its target.
 
-    A URL without ``HOST=`` is for a plan of one host. Hosts without a target are left out and counted.
+    A URL without ``HOST=`` is for a plan of one host. What goes to hosts without a target is left out of the run.
 
     Raises:
         ReplayError: no target, two for one host, one for a host that is not in the plan, or a bare URL and
@@ -247,7 +239,7 @@ def assign(targets: Sequence[TargetURL], hosts: Mapping[str, int]) -> Routing:
         if host in assigned:
             raise ReplayError(f"--target: two targets for {host or 'the plan'}. Name one.")
         assigned[host] = TargetURL(host, target.scheme, target.name, target.port)
-    return Routing(list(assigned.values()), {host: count for host, count in hosts.items() if host not in assigned})
+    return list(assigned.values())
 
 
 def may_send(method: str, route: str, writes: Iterable[str]) -> bool:

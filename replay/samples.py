@@ -22,8 +22,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from replay.artefacts import create_private
 from replay.errors import InputError
+from replay.private_files import create_private
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
+from replay.private_files import create_private
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -135,8 +136,6 @@ class Store:
 
     def fetch(self, folder: Path) -> None:
         """Copy what is there to the new ``folder``; nothing is made where nothing is there."""
-        from replay.artefacts import create_private
-
         for name in self.names():
             place = folder / name
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

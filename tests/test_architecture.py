@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,28 +16,32 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(p for package in ("replay", "loadtests", "analysis") for p in (ROOT / package).rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
-    """Every module that the file imports anywhere."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+@cache
+def imports(path: Path, *, of_types: bool = True) -> frozenset[str]:
+    """Every module that the file imports anywhere; without ``of_types`` not those for its annotations alone."""
+    return _imported(_nodes(ast.parse(path.read_text()), of_types))
 
 
-def top_level_imports(path: Path) -> set[str]:
+def top_level_imports(path: Path) -> frozenset[str]:
     """The modules that are imported when the file is imported."""
-    tree = ast.parse(path.read_text())
-    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return _imported(ast.parse(path.read_text()).body)
+
+
+def _nodes(tree: ast.AST, of_types: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if of_types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _nodes(node, of_types)
+
+
+def _imported(nodes: Iterable[ast.AST]) -> frozenset[str]:
     found: set[str] = set()
-    for node in tree.body:
+    for node in nodes:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return frozenset(found)
 
 
 def forbidden(path: Path) -> set[str]:
@@ -62,6 +69,15 @@ def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
     used = {name.partition(".")[0] for name in imports(path)}
 
     assert not used & forbidden(path)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES
+    }
+    graph = {name: imports(path, of_types=False) & names.keys() - {name} for name, path in names.items()}
+
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)  # raises CycleError, with the circle
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "replay" / "cli").glob("*.py")), ids=lambda path: path.name)

@@ -41,9 +41,9 @@ from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from loadtests.engine.schedule import Pacer
 from loadtests.engine.session_pool import SessionPool
-from replay.artefacts import create_private
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError
 from replay.journal import EngineEnd, journal_path
+from replay.private_files import create_private
 from replay.runspec import RunSpec, read_spec
 
 _OWN_FILES = 64

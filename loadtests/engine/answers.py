@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from loadtests.engine.connections import MAX_KEPT_BYTES
+from loadtests.engine.calls import MAX_KEPT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

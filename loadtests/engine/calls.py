@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from loadtests.hooks import Request
     from replay.plan.bindings import Bindings
 
+MAX_KEPT_BYTES = 4 << 20
+"""What is kept of an answer that somebody wants to see, to the next piece of the network."""
+
 
 # Rows and calls are made by the thousand a second and are never part of a cycle: the collector need not see them.
 class Row(msgspec.Struct, frozen=True, gc=False):

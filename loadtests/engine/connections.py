@@ -12,10 +12,7 @@ from typing import Protocol, cast
 
 import httptools
 
-from loadtests.engine.calls import Call
-
-MAX_KEPT_BYTES = 4 << 20
-"""What is kept of an answer that somebody wants to see, to the next piece of the network."""
+from loadtests.engine.calls import MAX_KEPT_BYTES, Call
 
 
 class Owner(Protocol):

@@ -30,7 +30,6 @@ WAITS = "waits"
 UNRESOLVED = "unresolved"
 LONGEST_VALUE = 1 << 18
 _SLACK_NS = 1_000_000_000
-_FOREVER = 1 << 62
 _STEPS = frozenset({".", ".."})
 _UTF_8 = frozenset({"", "utf-8", "utf8"})
 

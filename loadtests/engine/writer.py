@@ -22,8 +22,8 @@ from loadtests.engine import handover
 from loadtests.engine.control import Outbox, Progress, RouteCounts
 from loadtests.engine.counts import count, merge
 from loadtests.engine.handover import RECORD, Failed, Names, Records, Written
-from replay.artefacts import create_private
 from replay.journal import EngineTick
+from replay.private_files import create_private
 from replay.runs import Tick
 from replay.samples import ERRORS, SCHEMA, SampleWriter, names
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import msgspec
 
-from replay.artefacts import create_private
 from replay.capture.frames import SEALED_SUFFIX, compress, contents, message
 from replay.capture.manifest import SegmentEntry, read_capture_manifest
 from replay.capture.sealing import Seal, unseal_with
 from replay.errors import InputError
 from replay.exchange import CAPTURE_FORMAT, Exchange
+from replay.private_files import create_private
 
 SUFFIX = ".jsonl.zst"
 MAX_SEGMENT_BYTES = 8 << 20

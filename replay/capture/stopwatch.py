@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from replay.artefacts import create_private
 from replay.capture.serving import say, work
 from replay.capture.wire import COUNTERS, EXCHANGE, Counters, Done, Frame
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK
 from replay.exchange import MARK_HEADER, RawExchange
+from replay.private_files import create_private
 from replay.samples import ERRORS
 
 ROW = struct.Struct("<4q")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replay.artefacts import named, write_whole
+from replay.artefacts import named
 from replay.cli.output import progress, stdout
 from replay.cli.run_options import RunOptions, takes_run_options
 from replay.errors import IncompleteError, InputError, ReplayError
+from replay.private_files import write_whole
 from replay.runs import RunManifest
 
 if TYPE_CHECKING:

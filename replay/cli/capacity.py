@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replay.artefacts import named, write_whole
+from replay.artefacts import named
 from replay.cli.output import stdout
 from replay.cli.run_options import RunOptions, takes_run_options
 from replay.errors import ReplayError
+from replay.private_files import write_whole
 
 if TYPE_CHECKING:
     from analysis.capacity import Capacity

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from replay.artefacts import named, new_folder, write_whole
+from replay.artefacts import named, new_folder
 from replay.cli.output import stdout
 from replay.errors import InputError, ReplayError
+from replay.private_files import write_whole
 
 HELP = """Compare two runs and judge nothing.
 

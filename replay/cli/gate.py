@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replay.artefacts import named, new_folder, write_whole
+from replay.artefacts import named, new_folder
 from replay.cli.output import progress, stdout
 from replay.errors import InputError, ReplayError
+from replay.private_files import write_whole
 
 if TYPE_CHECKING:
     from analysis.gate_file import Gate

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from replay.artefacts import new_folder, write_whole
+from replay.artefacts import new_folder
 from replay.cli.output import progress, stdout
 from replay.errors import InputError, ReplayError
+from replay.private_files import write_whole
 
 VERDICT_NAME = "verdict.json"
 HELP = """Lay past verdicts side by side: the trend of each gated route, and with which run a lasting change began.

@@ -106,12 +106,12 @@ def _refuse(given: dict[str, object], why: str) -> None:
 
 
 def _from_recordings(form: str, paths: list[Path], output: Path, k: int, session_by: str, log_format: str) -> None:
-    from replay.artefacts import write_whole
     from replay.capture.process import forbid_dumps
     from replay.errors import InputError
     from replay.formats.intake import FORMATS, SESSIONS
     from replay.learn.learning import learn as learned
     from replay.learn.recordings import Recordings
+    from replay.private_files import write_whole
 
     forbid_dumps()
     if form not in FORMATS:

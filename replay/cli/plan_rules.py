@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from replay.artefacts import create_private
 from replay.cli.output import cell, stdout
 from replay.exchange import Exchange
 from replay.plan.links.detect import detect
 from replay.plan.links.rulefile import check_against, read_rules, to_toml
 from replay.plan.links.rules import Fresh, Rules
+from replay.private_files import create_private
 
 RULES_NAME = "rules.toml"
 NONE = "none"

@@ -100,8 +100,8 @@ def prepare(options: RunOptions) -> Order:
         known = ", ".join(sorted(manifest.writes)) or "none"
         raise ReplayError(f"--writes '{unknown[0][:80]}': the plan has no such write. Its writes: {known}.")
     interlock = _interlock(manifest.origins)
-    routing = assign([parse_target(text) for text in options.targets], manifest.hosts)
-    targets = [interlock.admit(target) for target in routing.targets]
+    assigned = assign([parse_target(text) for text in options.targets], manifest.hosts)
+    targets = [interlock.admit(target) for target in assigned]
     identities = given(options.identities, options.login_password, options.reuse_identities, manifest.logins)
     return _order(options, plan, interlock, targets, identities)
 

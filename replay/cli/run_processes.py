@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from replay.artefacts import create_private
 from replay.errors import ReplayError
+from replay.private_files import create_private
 
 _LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
 _LOOPBACK = "127.0.0.1"
@@ -27,8 +27,6 @@ _OURS = (
     *("--master", "--worker", "--processes", "--master-host", "--master-port", "--master-bind-host"),
     *("--master-bind-port", "--expect-workers", "--web-host", "-P", "--web-port", "-t", "--run-time", "--config"),
 )
-_PROXIES = frozenset(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "ws", "wss", "socks", "all", "no"))
-"""Variables, in either case, that clients of HTTP read of themselves."""
 
 
 @dataclass(slots=True)

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from replay.artefacts import create_private
 from replay.demo.catalogue import CUSTOMERS
 from replay.demo.children import Children
 from replay.demo.store import create, open_test_accounts
 from replay.errors import IncompleteError
 from replay.plan.store import PlanManifest, open_plan
+from replay.private_files import create_private
 
 SLOWED = "GET /search"
 SLOWED_BY = 2.0

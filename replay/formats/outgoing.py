@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from replay.artefacts import create_private
 from replay.errors import ReplayError
 from replay.exchange import Body, Pair, Sealed
+from replay.private_files import create_private
 
 NOT_SENT = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 """Header fields that speak of the body as it was on the wire; an export holds it decoded."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from replay.artefacts import write_whole
+from replay.private_files import write_whole
 
 CLOCK_NAME = "clock.json"
 _KEPT = 64

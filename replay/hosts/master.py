@@ -16,7 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from replay import __version__
-from replay.artefacts import create_private
 from replay.errors import EXIT_USAGE, ReplayError
 from replay.hosts.address import LOOPBACK, Address
 from replay.hosts.far import FarHost, Task
@@ -44,6 +43,7 @@ from replay.hosts.peer import (
 )
 from replay.journal import journal_path
 from replay.plan.store import MANIFEST_NAME, REQUESTS_NAME
+from replay.private_files import create_private
 from replay.runs import Host
 
 SILENCE_S = 3.0

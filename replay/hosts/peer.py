@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from replay.artefacts import create_private
 from replay.errors import IncompleteError
 from replay.hosts.clock import Offset
+from replay.private_files import create_private
 from replay.runs import Target
 from replay.runspec import RunSpec
 

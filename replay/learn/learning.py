@@ -12,7 +12,6 @@ from replay.learn.templates import Learned, PathTrie
 
 K = 20
 """Clients that must share a value before it may be written down."""
-LEAST_K = 5
 _NO_ROUTE = frozenset({400, 404, 405, 410, 414})
 """Answers to paths that the service does not have; they say nothing of its routes."""
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from replay.artefacts import write_whole
 from replay.capture.serving import say, work
 from replay.capture.wire import COUNTERS, EXCHANGE, Counters, Done, Frame
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, IncompleteError
@@ -22,6 +21,7 @@ from replay.learn.learning import Paths
 from replay.learn.observe import Observation
 from replay.learn.proposal import Proposal, propose, routes_of, writable
 from replay.learn.templates import Learned
+from replay.private_files import write_whole
 
 HELD_BYTES = 32 << 20
 """Looked at within some 15 s when the traffic has ended."""

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from replay.artefacts import create_private, versions
+from replay.artefacts import versions
 from replay.capture.manifest import CaptureManifest, Origin
 from replay.errors import InputError
 from replay.exchange import Exchange
@@ -36,6 +36,7 @@ from replay.plan.order import causal_order
 from replay.plan.store import DEFAULT_LANES, PLAN_FORMAT, SCHEMA, PlanManifest, PlanWriter
 from replay.plan.unrepeatable import Unrepeatable
 from replay.plan.wire import Rewrite, serialise
+from replay.private_files import create_private
 from replay.repetition import RepetitionCounter
 
 _BATCH = 8192

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from replay.artefacts import create_private
 from replay.plan.bindings import Bindings, Take, decode, encode, renumbered
+from replay.private_files import create_private
 
 type Ints = NDArray[np.int64]
 

@@ -16,9 +16,10 @@ from typing import Self
 import msgspec
 import pyarrow as pa
 
-from replay.artefacts import create_private, read_manifest, write_manifest
+from replay.artefacts import read_manifest, write_manifest
 from replay.capture.manifest import Origin
 from replay.errors import InputError
+from replay.private_files import create_private
 from replay.repetition import Repetition
 from replay.runspec import PlanState
 

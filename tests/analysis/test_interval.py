@@ -50,9 +50,6 @@ def test_the_bound_and_the_test_read_one_curve(build) -> None:
         if 1e-7 < p < 0.5:
             assert found.lower_at(p) == pytest.approx(margin, abs=1e-6)
             assert found.lower_at(p * 1.01) > margin > found.lower_at(p * 0.99)
-        p = found.p_below(margin)
-        if 1e-7 < p < 0.5:
-            assert found.upper_at(p) == pytest.approx(margin, abs=1e-6)
 
 
 def test_bounds_widen_with_certainty_and_with_noise() -> None:
@@ -72,8 +69,6 @@ def test_an_infinite_bound_proves_nothing_and_is_read_as_infinite() -> None:
     assert found.upper_at(0.05) == math.inf
     assert found.upper_at(0.0999) == math.inf
     assert found.upper_at(0.1) == pytest.approx(0.2)
-    assert found.p_below(0.3) == pytest.approx(0.1)
-    assert found.p_below(0.1) == 1.0
 
 
 def test_pairing_takes_out_what_the_schedule_brings() -> None:

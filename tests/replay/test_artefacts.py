@@ -11,14 +11,12 @@ import msgspec
 import pytest
 
 from replay.artefacts import (
-    create_private,
     left_behind,
     named,
     new_folder,
     read_manifest,
     versions,
     write_manifest,
-    write_whole,
 )
 from replay.errors import InputError, ReplayError
 
@@ -64,19 +62,6 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
     with pytest.raises(ReplayError, match="exists already"), new_folder(tmp_path / "link"):
         pass
-    with pytest.raises(FileExistsError):
-        create_private(tmp_path / "link")
-
-
-def test_a_file_holds_the_old_content_or_all_of_the_new(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_whole(path, b"old")
-
-    write_whole(path, b"new")
-
-    assert path.read_bytes() == b"new"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_manifest_comes_back(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ _PIECE = re.compile(
     r"|(?P<text>[^<]++)|(?P<stray><)"
 )
 _ATTRIBUTE = re.compile(r"([^\s=\"'<>/]++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'<>]++)))?+|/")
-_RAW = re.compile(r"<(script|style|textarea|noscript|title|xmp|iframe)\b", re.IGNORECASE)
 _URL_ATTRIBUTES = word_set("href src action formaction cite data poster background longdesc manifest xlink:href ping")
 _LANGUAGE = re.compile(r"[a-z]{2}(?:-[A-Z]{2})?")
 _MEASURE = re.compile(r"[0-9]{1,4}(?:px|%|em|rem)?|[0-9]\.[0-9]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.engine.connections import MAX_KEPT_BYTES
+from loadtests.engine.calls import MAX_KEPT_BYTES
 from replay.plan.links.answered import LONGEST_BODY, LONGEST_PAGE, Answer, issued
 from replay.plan.links.decoders import inside
 from replay.plan.links.places import general, is_answer_place
