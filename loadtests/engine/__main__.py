@@ -87,6 +87,7 @@ class Engine:
             reader.routes.names,
             reader.methods.names,
             self._journal.fileno(),
+            output,
             out / f"created-{worker:03d}.jsonl" if spec.list_created else None,
         )
         self._conductor = Conductor(spec, worker, lanes, self._recorder.tick, self._end)

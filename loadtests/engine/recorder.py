@@ -55,6 +55,7 @@ class Recorder:
         routes: their names, which may become more.
         methods: likewise.
         journal: descriptor of the engine's journal, to which the writer adds ticks.
+        output: descriptor on which the Locust worker is told the counts; ours again when this has closed.
         listed: the file of what the run created; None where it is not listed.
     """
 
@@ -66,6 +67,7 @@ class Recorder:
         routes: Sequence[str],
         methods: Sequence[str],
         journal: int,
+        output: int,
         listed: Path | None = None,
     ) -> None:
         self._loop = loop
@@ -80,7 +82,7 @@ class Recorder:
         command = [sys.executable, "-m", WRITER, *map(str, (path, worker, journal, telling))]
         if listed is not None:
             command.append(str(listed))
-        self._process = subprocess.Popen(command, stdin=reading, pass_fds=(journal, telling))
+        self._process = subprocess.Popen(command, stdin=reading, stdout=output, pass_fds=(journal, telling))
         os.close(reading)
         os.close(telling)
         os.set_blocking(self._pipe, False)

@@ -41,8 +41,9 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def recording(folder: Path, listed: Path | None = None) -> Iterator[tuple[Recorder, asyncio.AbstractEventLoop]]:
     """A recorder with its process, of two routes."""
     loop = asyncio.new_event_loop()
-    with (folder / "engine-0.jsonl").open("wb") as journal:
-        one = Recorder(loop, folder / "samples-000.arrow", 3, ["GET /a", "GET /b"], ["GET"], journal.fileno(), listed)
+    with (folder / "engine-0.jsonl").open("wb") as journal, (folder / "told").open("wb") as told:
+        files = journal.fileno(), told.fileno(), listed
+        one = Recorder(loop, folder / "samples-000.arrow", 3, ["GET /a", "GET /b"], ["GET"], *files)
         try:
             yield one, loop
         finally:
@@ -132,6 +133,8 @@ def test_what_was_recorded_is_on_disk_in_order_when_it_has_closed(tmp_path: Path
     assert [row["route"] for row in found[:4]] == ["GET /a", "GET /b"] * 2
     assert (found[-1]["error"], found[-1]["worker"], found[0]["bytes_out"]) == ("timeout", 3, 3)
     assert JournalReader(tmp_path / "engine-0.jsonl").new() == [TICK]
+    told = [reports.decode(line) for line in (tmp_path / "told").read_bytes().splitlines()]
+    assert [sum(each.requests for each in one.counts) for one in told if isinstance(one, Progress)] == [count, 1]
     assert (tmp_path / "created.jsonl").read_bytes() == b'{"route":"POST /a"}\n'
 
 
