@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from replay.cli.identity import Identity
-from replay.cli.output import cell, stdout
+from replay.cli.output import cell, print_json, stdout
 from replay.cli.run_options import Certificates, Headers, Insecure, Targets
 from replay.errors import ReplayError
 
@@ -71,6 +71,9 @@ def register(app: typer.Typer) -> None:
         allow_damaged: Annotated[
             bool, typer.Option("--allow-damaged", help="Go on where a closed segment cannot be read to its end.")
         ] = False,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print the plan's manifest instead of the table.")
+        ] = False,
         identity: Identity = None,
     ) -> None:
         """From exchanges to a schedule: filter, prepare every request, spread sessions over lanes.
@@ -109,6 +112,8 @@ def register(app: typer.Typer) -> None:
 
         if bool(target) != probe:
             raise ReplayError("--probe and --target: give both, or neither; a plan alone is made for no target.")
+        if as_json and (explain or probe):
+            raise ReplayError("--json: tells the plan alone. Leave --explain and --probe out, or it.")
         if at not in {"now", "none"}:
             raise ReplayError(f"--at: '{at[:20]}' is neither now nor none. Leave it out for now.")
         place = named(f"{output.removesuffix('.plan')}.plan", ".", new=True)
@@ -143,7 +148,10 @@ def register(app: typer.Typer) -> None:
             write_rules(folder, found)
         if explain:
             print_rules(found)
-        _print(str(place), manifest)
+        if as_json:
+            print_json(manifest)
+        else:
+            _print(str(place), manifest)
         if probe:
             options = RunOptions(str(place), target, headers=header, ca=ca, insecure=insecure)
             again = (open_capture(each, identity) for each in captures)

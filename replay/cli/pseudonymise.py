@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replay.cli.output import plain, progress, stdout
+from replay.cli.output import plain, print_json, progress, stdout
 from replay.errors import InputError, ReplayError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
         ] = "",
         columns: Annotated[str, typer.Option(help="Names of the columns of COPY text without a header: a,b,c.")] = "",
         delimiter: Annotated[str, typer.Option(help="What stands between the fields of CSV.")] = "",
+        as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
     ) -> None:
         """Map an export with a capture's key, so that staging holds what the replay asks for.
 
@@ -92,7 +93,10 @@ def register(app: typer.Typer) -> None:
         refuse_tracked(place, is_file=True)
         with new_file(place) as file:
             done = run(asked, file, rules, key, _start_ns(manifest, key), choices)
-        _print(output, done)
+        if as_json:
+            print_json(_told(output, done))
+        else:
+            _print(output, done)
 
 
 def _hash(text: str) -> tuple[str, str]:
@@ -150,6 +154,26 @@ def _start_ns(manifest: CaptureManifest | None, key: Key) -> int:
         )
         return time.time_ns()
     return found
+
+
+def _told(output: str, done: Done) -> dict[str, object]:
+    """The summary for programs: no value of the table but the highest ids."""
+    return {
+        "output": output,
+        "rows": done.rows,
+        "columns": [
+            {
+                "table": each.table,
+                "column": each.name,
+                "is": each.treatment,
+                "highest_id": each.highest if each.choice.treatment == "pseudonym" else None,
+                "few_values": each.is_few and done.rows > len(each.values),
+            }
+            for each in done.columns
+        ],
+        "vetoed": done.counts["veto"],
+        "sequences_left_out": done.counts["sequence"],
+    }
 
 
 def _print(output: str, done: Done) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from replay.cli.output import cell, progress, stdout
+from replay.cli.output import cell, print_json, progress, stdout
 from replay.cli.run_options import RunOptions, WorkerOf, takes_run_options
 from replay.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, ReplayError
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
         options: RunOptions,
         worker: WorkerOf = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+        json: Annotated[bool, typer.Option("--json", help="With --dry-run: say it as JSON.")] = False,
     ) -> int:
         """Replay a plan against staging with Locust, at its recorded timing, and keep a sample of every request.
 
@@ -50,6 +51,10 @@ def register(app: typer.Typer) -> None:
             from replay.cli.run_worker import serve
 
             return serve(worker_options(context.params, typed(context)))
+        if json and not dry_run:
+            raise ReplayError(
+                "--json: is for --dry-run. What a run did is in its run.json ('replay inspect RUN --json')."
+            )
         if not plan:
             raise ReplayError("no plan. Name its folder, as 'replay run shop.plan --target URL'.")
         from replay.cli.run_order import prepare
@@ -57,9 +62,13 @@ def register(app: typer.Typer) -> None:
 
         order = prepare(replace(options, plan=plan, output=output, locust=context.args))
         if dry_run:
-            from replay.cli.run_dry import show_dry_run
+            from replay.cli.run_dry import dry_run_of, show_dry_run
 
-            show_dry_run(order)
+            found = dry_run_of(order)
+            if json:
+                print_json(found)
+            else:
+                show_dry_run(found)
             return EXIT_OK
         done = perform(order)
         stdout.print(

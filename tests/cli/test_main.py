@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,6 +161,30 @@ def test_the_help_of_every_verb_is_as_it_was(
 
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     golden(HELP / f"{'-'.join(verb)}.txt", "\n".join(lines) + "\n")
+
+
+def test_a_dry_run_and_a_plan_are_json_for_programs(artefacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["run", "friday.plan", "--target", "http://127.0.0.1:1", "--dry-run", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["routes"] == {"GET /products/7": 10}
+    assert [target["url"] for target in told["targets"]] == ["http://127.0.0.1:1"]
+    assert [one["request"] for one in told["first"]] == ["GET /products/7"] * 10
+    assert [one["due_s"] for one in told["first"]] == [number / 1000 for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "why"),
+    [
+        (["run", "friday.plan", "--target", "http://127.0.0.1:1", "--json"], "--json: is for --dry-run"),
+        (["plan", "friday", "-o", "x", "--explain", "--json"], "--json: tells the plan alone"),
+    ],
+)
+def test_json_is_refused_where_it_would_not_tell_all(
+    artefacts: Path, capsys: pytest.CaptureFixture[str], verb: list[str], why: str
+) -> None:
+    assert ended(verb) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_names_from_traffic_neither_steer_the_terminal_nor_are_taken_for_markup(

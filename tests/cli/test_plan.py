@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ def code(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main(["plan", "friday", *arguments])
     return int(ended.value.code or 0)
+
+
+def test_for_a_program_a_plan_is_its_manifest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not code("-o", "friday", "--json")
+
+    told = json.loads(capsys.readouterr().out)
+    assert told == json.loads((folder / "friday.plan" / "plan.json").read_text())
+    assert told["routes"] == {USER: 12, PRODUCT: 12}
 
 
 async def staging(arrival: Arrival, writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -72,6 +73,25 @@ def test_a_table_under_a_capture_s_map(
     assert "highest id" in said.out
     assert "one-for-all" not in said.out + said.err
     assert "capture had begun now" not in said.err
+
+
+def test_for_a_program_the_summary_is_json_and_holds_no_value_of_the_table(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not code("users.csv", "-o", "out.csv", "--capture", "friday", "--key-file", "team.key", "--json")
+
+    said = capsys.readouterr().out
+    told = json.loads(said)
+    assert (told["output"], told["rows"], told["vetoed"]) == ("out.csv", 2, 0)
+    assert [each["column"] for each in told["columns"]] == TABLE.splitlines()[0].split(",")
+    assert told["columns"][0] == {
+        "table": "",
+        "column": "id",
+        "is": "pseudonyms",
+        "highest_id": max(int(line.split(",")[0]) for line in (place / "out.csv").read_text().splitlines()[1:]),
+        "few_values": False,
+    }
+    assert "birdsong" not in said
 
 
 def test_another_key_than_the_capture_s_is_refused_and_nothing_appears(

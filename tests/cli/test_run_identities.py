@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.cli.run_dry import show_dry_run
+from replay.cli.run_dry import dry_run_of, show_dry_run
 from replay.cli.run_identities import login_secret
 from replay.cli.run_options import RunOptions
 from replay.cli.run_order import Order, prepare
@@ -121,7 +121,7 @@ def test_a_password_is_never_typed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dry_run_shows_no_account(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show_dry_run(ordered(plan, identities=accounts(plan, 6), login_password="geheim"))
+    show_dry_run(dry_run_of(ordered(plan, identities=accounts(plan, 6), login_password="geheim")))
 
     said = capsys.readouterr()
     assert LOGIN in said.out

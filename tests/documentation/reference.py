@@ -34,8 +34,8 @@ _MARKUP = re.compile(r"\[/?bold\]")
 _SHELL = """\
 Results go to stdout, progress and problems to stderr; `replay -q VERB` says no progress, and `NO_COLOR=1` takes the
 colours away. `replay --install-completion` completes verbs and options in bash, zsh and fish. For programs, `--json`
-prints what `audit`, `gate`, `history`, `baselines` and `inspect` tell; `replay inspect` tells any capture, plan, run
-or report, and `replay cat` the records of the first three.
+prints what `plan`, `run --dry-run`, `pseudonymise`, `audit`, `gate`, `history`, `baselines` and `inspect` tell;
+`replay inspect` tells any capture, plan, run or report, and `replay cat` the records of the first three.
 """
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "exchange": exchange.Exchange,
