@@ -224,7 +224,7 @@ class Living:
             lines = [value for name, value in pairs if name == "set-cookie"]
             state.jar.take(lines, self._sites[call.row.target], _path(call.row.wire), self._now_s())
         if bindings.take and _is_as_recorded(answer.status, call.row.expected):
-            places = Places(list(pairs), _text(pairs, answer.body) if is_whole and answer.is_whole else None)
+            places = Places(list(pairs), text_of_answer(pairs, answer.body) if is_whole and answer.is_whole else None)
             for take in bindings.take:
                 value = places.at(take.place)
                 if value is not None and len(value) <= LONGEST_VALUE:
@@ -240,7 +240,8 @@ def _path(wire: bytes) -> str:
     return wire[wire.index(b" ") + 1 : wire.index(b"\r\n")].split(b" ")[0].partition(b"?")[0].decode("latin-1")
 
 
-def _text(pairs: Sequence[tuple[str, str]], body: bytes) -> str | None:
+def text_of_answer(pairs: Sequence[tuple[str, str]], body: bytes) -> str | None:
+    """The body as text, by what its headers (in lower case) say of it; None where it is none."""
     codings = charset = ""
     for name, value in pairs:
         if name == "content-encoding":

@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from loadtests.engine.admission import Admitted, admitted, token_header
+from loadtests.engine.answers import Answer, kept_answer
 from loadtests.engine.calls import Call, Lane, Row
 from loadtests.engine.control import kept_output
 from loadtests.engine.guarded_loop import event_loop
@@ -27,7 +28,7 @@ from loadtests.engine.rows import RowReader
 from replay.errors import EXIT_OK, EXIT_USAGE, ReplayError
 from replay.runspec import SECOND_NS, Probed, Probes, read_spec
 
-_INTERVAL_S = 0.1
+INTERVAL_S = 0.1
 _TIMEOUT_NS = 10 * SECOND_NS
 
 
@@ -74,17 +75,30 @@ class Prober:
         wire = self._stamps[row.target].wire(row.wire, method, number)
         if not wire:
             return Probed(route, row.expected, 0, "refused")
+        status, error = await self._sent(Call(row, Lane(0, 0, 0), 0, number, wire))
+        return Probed(route, row.expected, status, error)
+
+    async def asked(self, row: Row, wire: bytes, number: int) -> Answer | None:
+        """The answer to ``wire``, which is ``row`` with other values in it; None where none came whole."""
+        stamped = self._stamps[row.target].wire(wire, self.reader.methods.names[row.method], number)
+        if not stamped:
+            return None
+        call = Call(row, Lane(0, 0, 0), 0, number, stamped, kept=bytearray())
+        _, error = await self._sent(call)
+        return None if error else kept_answer(bytes(call.kept or b""))
+
+    async def _sent(self, call: Call) -> tuple[int, str]:
+        """The status of the answer, or 0 and an error."""
         self._answer = self._loop.create_future()
-        call = Call(row, Lane(0, 0, 0), 0, number, wire)
         if self._hooked is not None and (error := self._hooked.outgoing(call)):
-            return Probed(route, row.expected, 0, error)
+            return 0, error
         call.ready = time.monotonic_ns()
-        self._pools[row.target].send(call)
+        pool = self._pools[call.row.target]
+        pool.send(call)
         while not self._answer.done():
             await asyncio.wait([self._answer], timeout=0.05)
-            self._pools[row.target].expire(time.monotonic_ns())
-        status, error = self._answer.result()
-        return Probed(route, row.expected, status, error)
+            pool.expire(time.monotonic_ns())
+        return self._answer.result()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -112,26 +126,27 @@ async def _run(order: Admitted, probes: Probes, output: BinaryIO) -> None:
         started = time.monotonic()
         probed = await prober.probe(row, number)
         output.write(msgspec.json.encode(probed) + b"\n")
-        await asyncio.sleep(max(0.0, started + _INTERVAL_S - time.monotonic()))
+        output.flush()
+        await asyncio.sleep(max(0.0, started + INTERVAL_S - time.monotonic()))
     await prober.close()
 
 
-def main() -> int:
-    """Run the preflight and return its exit code."""
+def served[Q](kind: type[Q], run: Callable[[Admitted, Q, BinaryIO], Coroutine[None, None, None]]) -> int:
+    """Do what the question on standard input, one of ``kind``, asks for; return the exit code."""
     try:
-        probes = msgspec.json.decode(sys.stdin.buffer.read(), type=Probes)
-        with os.fdopen(kept_output(), "wb", buffering=0) as output:
+        question = msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
+        with os.fdopen(kept_output(), "wb") as output:
             order = admitted(read_spec(Path(sys.argv[1])), worker=0, environment=os.environ)
             with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
-                runner.run(_run(order, probes, output))
+                runner.run(run(order, question, output))
     except ReplayError as error:
         sys.stderr.write(f"\npreflight: {error}\n")  # a line of its own, whatever a hooks file printed before it
         return error.exit_code
     except (IndexError, msgspec.DecodeError):
-        sys.stderr.write("preflight: is started by 'replay run'.\n")
+        sys.stderr.write("preflight: is started by 'replay run' and 'replay plan'.\n")
         return EXIT_USAGE
     return EXIT_OK
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(served(Probes, _run))

@@ -54,6 +54,14 @@ def register(app: typer.Typer) -> None:
         probe: Annotated[
             bool, typer.Option("--probe", help="Try three safe requests a route on --target: what data is missing?")
         ] = False,
+        harvest: Annotated[
+            str,
+            typer.Option(
+                metavar="FOLDER",
+                help="With --probe: ask staging for rows of what is missing, at most 300 requests, and write them "
+                "as pools into this new folder.",
+            ),
+        ] = "",
         target: Targets = [],  # noqa: B006
         header: Headers = [],  # noqa: B006
         ca: Certificates = "",
@@ -90,6 +98,8 @@ def register(app: typer.Typer) -> None:
 
             replay plan friday -o friday --pools pools.toml --clones 3 --probe --target http://staging.example
 
+            replay plan friday -o friday --probe --target http://staging.example --harvest staging-pools
+
             replay plan friday -o friday --rules rules.toml --explain
         """
         import shutil
@@ -98,6 +108,7 @@ def register(app: typer.Typer) -> None:
         from replay.artefacts import named, new_folder
         from replay.capture.placement import refuse_tracked
         from replay.cli.captures import exchanges, open_capture
+        from replay.cli.plan_harvest import harvest_folder
         from replay.cli.plan_probe import probe as probe_staging
         from replay.cli.plan_rules import print_rules, rules_for, write_rules
         from replay.cli.run_options import RunOptions
@@ -114,6 +125,8 @@ def register(app: typer.Typer) -> None:
             raise ReplayError("--probe and --target: give both, or neither; a plan alone is made for no target.")
         if as_json and (explain or probe):
             raise ReplayError("--json: tells the plan alone. Leave --explain and --probe out, or it.")
+        if harvest and not probe:
+            raise ReplayError("--harvest: needs --probe and --target, for the rows are staging's.")
         if at not in {"now", "none"}:
             raise ReplayError(f"--at: '{at[:20]}' is neither now nor none. Leave it out for now.")
         place = named(f"{output.removesuffix('.plan')}.plan", ".", new=True)
@@ -132,6 +145,7 @@ def register(app: typer.Typer) -> None:
             times=shift_to() if at == "now" else NO_SHIFT,
         )
         refuse_tracked(place)
+        harvested = harvest_folder(harvest) if harvest else None
         readers = [open_capture(each, identity) for each in captures]
         sources = [Source(reader.manifest, exchanges(reader, allow_damaged=allow_damaged)) for reader in readers]
         rows = load_pools(Path(pools)) if pools else []
@@ -154,11 +168,16 @@ def register(app: typer.Typer) -> None:
             _print(str(place), manifest)
         if probe:
             options = RunOptions(str(place), target, headers=header, ca=ca, insecure=insecure)
-            again = (open_capture(each, identity) for each in captures)
             probe_staging(
                 options,
                 [reader.manifest for reader in readers],
-                lambda: (each for reader in again for each in exchanges(reader, allow_damaged=allow_damaged)),
+                lambda: (
+                    exchange
+                    for each in captures
+                    for exchange in exchanges(open_capture(each, identity), allow_damaged=allow_damaged)
+                ),
+                clones,
+                harvested,
             )
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from replay.capture.manifest import CaptureManifest
 from replay.cli import run_preflight
 from replay.cli.output import cell, progress, stdout
+from replay.cli.plan_harvest import harvest
 from replay.cli.run_options import RunOptions
 from replay.cli.run_order import Order, prepare
 from replay.exchange import Exchange
@@ -31,7 +32,11 @@ _WAYS: dict[Way, str] = {
 
 
 def probe(
-    options: RunOptions, manifests: Sequence[CaptureManifest], exchanges: Callable[[], Iterable[Exchange]]
+    options: RunOptions,
+    manifests: Sequence[CaptureManifest],
+    exchanges: Callable[[], Iterable[Exchange]],
+    clones: int,
+    pools: Path | None = None,
 ) -> None:
     """Send at most three safe requests a route of a plan to its targets, at most ten a second, and print the cures.
 
@@ -39,6 +44,8 @@ def probe(
         options: the plan, the targets, and what a request needs to get there.
         manifests: the captures that the plan was made from.
         exchanges: reads them again, where something is missing.
+        clones: times that a session is to be played at once.
+        pools: the folder of pools to harvest for what is missing; None: nothing is harvested.
 
     Raises:
         RefusedError: a target is forbidden; IncompleteError: it cannot be reached.
@@ -68,6 +75,8 @@ def probe(
         for one in found
     ]
     _print(cured, run_preflight.judge(run_preflight.check(probed), routes), has_key=has_key)
+    if pools is not None:
+        harvest(order, cured, exchanges, clones, pools)
 
 
 def _sent(order: Order) -> list[Probed]:

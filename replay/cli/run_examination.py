@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.pool import ThreadPool
 
-from replay.cli.run_survey import Survey, survey
+from replay.cli.run_survey import Survey, askable, survey
 from replay.errors import ReplayError
 from replay.plan.store import Plan, verify
 from replay.runspec import PlanState
@@ -38,10 +39,15 @@ class Examination:
     ) -> None:
         self._plan = plan
         self._accept = accept
+        self._askable = partial(askable, plan, hosts, replaced, known)
         readers = ThreadPool(2)
         self._state = readers.apply_async(verify, (plan,))
         self._survey = readers.apply_async(survey, (plan, hosts, writes, replaced, known))
         readers.close()
+
+    def askable(self, wanted: Mapping[str, int]) -> dict[str, list[int]]:
+        """Requests that can be asked alone, so many of each route of ``wanted``."""
+        return self._askable(wanted)
 
     def result(self) -> Examined:
         """What was found, once all has been read.

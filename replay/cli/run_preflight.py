@@ -17,6 +17,7 @@ from rich.table import Table
 from replay.cli.output import cell, stderr
 from replay.cli.run_processes import direct
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
+from replay.plan.harvest.work import Harvest, Work
 from replay.runs import Target
 from replay.runspec import Probed, Probes
 from replay.safety import parse_target
@@ -85,9 +86,19 @@ class RouteCheck:
 
 def probe(spec_path: Path, requests: list[int], environment: Mapping[str, str]) -> list[Probed]:
     """Send the planned requests slowly, from an engine's process of its own, and return what came back."""
+    said = _asked("preflight", spec_path, Probes(requests), environment)
+    return [msgspec.json.decode(line, type=Probed) for line in said.splitlines()]
+
+
+def harvest(spec_path: Path, work: Work, environment: Mapping[str, str]) -> Harvest:
+    """Ask for rows slowly, from an engine's process of its own, and return what was shown."""
+    return msgspec.json.decode(_asked("harvest", spec_path, work, environment), type=Harvest)
+
+
+def _asked(module: str, spec_path: Path, question: msgspec.Struct, environment: Mapping[str, str]) -> bytes:
     done = subprocess.run(
-        [sys.executable, "-m", "loadtests.engine.preflight", str(spec_path)],
-        input=msgspec.json.encode(Probes(requests)),
+        [sys.executable, "-m", f"loadtests.engine.{module}", str(spec_path)],
+        input=msgspec.json.encode(question),
         env=direct(environment),
         capture_output=True,
         check=False,
@@ -98,7 +109,7 @@ def probe(spec_path: Path, requests: list[int], environment: Mapping[str, str]) 
         if done.returncode in _REFUSALS and said.startswith(_SAYS):
             raise _REFUSALS[done.returncode](said.removeprefix(_SAYS))
         raise IncompleteError(f"the preflight died (code {done.returncode}). Please report it.")
-    return [msgspec.json.decode(line, type=Probed) for line in done.stdout.splitlines()]
+    return done.stdout
 
 
 def check(probed: Iterable[Probed]) -> list[RouteCheck]:

@@ -83,7 +83,6 @@ def survey(
     probed: dict[str, int] = {}
     for part in parts(plan, hosts, writes, replaced, known):
         found.takes = part.takes | found.takes
-        status = _values(part.columns["expected_status"], np.int32)
         request = _values(part.columns["request"], np.int64)
         by_reason = np.bincount(part.group_of * len(REASONS) + part.reasons, minlength=len(part.named) * len(REASONS))
         counts = by_reason.reshape(-1, len(REASONS)).tolist()
@@ -97,11 +96,33 @@ def survey(
             _add(found.hosts, host, sent)
             wanted = PROBES_A_ROUTE - probed.get(route, 0)
             if wanted and method in SAFE_METHODS:
-                may_be = (part.group_of == number) & (part.reasons == _SENT) & (status > 0) & ~part.needs
-                rows = _unlike(part.columns["wire"], np.flatnonzero(may_be), wanted)
+                rows = _askable(part, number, wanted)
                 probed[route] = probed.get(route, 0) + len(rows)
                 found.probes += request[rows].tolist()
     return found
+
+
+def askable(
+    plan: Plan, hosts: Collection[str], replaced: Set[str], known: Set[str], wanted: Mapping[str, int]
+) -> dict[str, list[int]]:
+    """Requests of the plan that can be asked alone, by route: of each route of ``wanted`` so many that are unlike.
+
+    As ``Survey.probes``: safe, with an answer, and in need of none of an earlier one.
+    """
+    found: dict[str, list[int]] = {}
+    for part in parts(plan, hosts, frozenset(), replaced, known):
+        request = _values(part.columns["request"], np.int64)
+        for number, (_, method, route) in enumerate(part.named):
+            if route in wanted and method in SAFE_METHODS:
+                here = found.setdefault(route, [])
+                here += request[_askable(part, number, wanted[route] - len(here))].tolist()
+    return found
+
+
+def _askable(part: Part, group: int, wanted: int) -> list[int]:
+    status = _values(part.columns["expected_status"], np.int32)
+    may_be = (part.group_of == group) & (part.reasons == _SENT) & (status > 0) & ~part.needs
+    return _unlike(part.columns["wire"], np.flatnonzero(may_be), wanted)
 
 
 def parts(
