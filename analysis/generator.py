@@ -171,7 +171,7 @@ def _ticks(run: Tally, gate: Gate) -> list[Check]:
                 "unknown",
                 "",
                 "The run holds no word of its generator's CPU and event loop, so a starved generator cannot be told "
-                "from a slow target. Make the run with 'replay run'.",
+                "from a slow target. Make the run with 'replay run', some seconds long at least.",
             )
         ]
     cpu = np.array([tick.cpu for tick in ticks])

@@ -212,6 +212,12 @@ def _print(path: str, manifest: PlanManifest) -> None:
         f"{manifest.sessions:,} sessions, {manifest.duration_ns / 1e9:,.1f} s",
         markup=False,
     )
+    if manifest.duration_ns > 3600 * 10**9:
+        stdout.print(
+            f"  a run of it takes {manifest.duration_ns / 3600e9:.1f} h; --from and --until take a part of it, "
+            "replay run --speed makes it shorter",
+            markup=False,
+        )
     for reason, count in manifest.left_out.items():
         stdout.print(f"  left out: {count:,} ({reason})", markup=False)
     if manifest.writes:

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,52 +14,17 @@ import pytest
 from tests.documentation.pages import Block, blocks
 from tests.end_to_end.conftest import COMMAND
 from tests.end_to_end.service import Service
+from tests.recordings import har
 
 PAGE = "docs/tutorial.md"
 VISIT = ["/", "/static/shop.css", "/static/shop.js", *(f"/products/{number}" for number in range(1, 25))]
-BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
 pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.timeout(120)]
-
-
-def recorded(url: str, at_ms: int) -> dict[str, object]:
-    headers = [{"name": "User-Agent", "value": "Mozilla/5.0 Firefox/130.0"}]
-    return {
-        "startedDateTime": (BEGAN + timedelta(milliseconds=at_ms)).isoformat(),
-        "time": 15,
-        "request": {
-            "method": "GET",
-            "url": url,
-            "httpVersion": "HTTP/1.1",
-            "cookies": [],
-            "headers": headers,
-            "queryString": [],
-            "headersSize": -1,
-            "bodySize": 0,
-        },
-        "response": {
-            "status": 304 if url.endswith(".css") else 200,
-            "statusText": "",
-            "httpVersion": "HTTP/1.1",
-            "cookies": [],
-            "headers": [{"name": "Content-Type", "value": "text/html"}],
-            "content": {"size": 2, "mimeType": "text/html", "text": "ok"},
-            "redirectURL": "",
-            "headersSize": -1,
-            "bodySize": 2,
-        },
-        "cache": {},
-        "timings": {"send": 0, "wait": 14, "receive": 1},
-    }
 
 
 def recording() -> str:
     """Three seconds of a shop's visitor, and what its page asks of somebody else."""
-    entries = [recorded(f"https://shop.example{path}", 110 * number) for number, path in enumerate(VISIT)]
-    entries.append(recorded("https://counter.example.net/pixel.gif?visitor=81932", 60))
-    return json.dumps(
-        {"log": {"version": "1.2", "creator": {"name": "a browser", "version": "1"}, "entries": entries}}
-    )
+    visited = [(f"https://shop.example{path}", 110 * number) for number, path in enumerate(VISIT)]
+    return har([*visited, ("https://counter.example.net/pixel.gif?visitor=81932", 60)])
 
 
 def page(language: str) -> Iterator[Block]:
