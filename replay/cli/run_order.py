@@ -291,11 +291,11 @@ def _processes(asked: int, far: Far | None, rate_per_s: float) -> int:
 
 
 def _production(options: RunOptions) -> dict[str, tuple[float, float]]:
+    if not options.ui:
+        raise ReplayError("--baseline: is shown on Locust's page. Add --ui; 'replay gate' compares afterwards.")
     from analysis.description import describe
     from analysis.samples import ArtefactError, read_run
 
-    if not options.ui:
-        raise ReplayError("--baseline: is shown on Locust's page. Add --ui; 'replay gate' compares afterwards.")
     try:
         routes = describe(read_run(named(options.baseline, "runs")))
     except ArtefactError as error:
