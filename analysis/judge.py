@@ -3,7 +3,8 @@
 READY is an intersection-union claim: every gated change is proved to stay below its margin, each at alpha, and no
 correction is needed (Berger 1982). NOT READY is a union: some change is proved to exceed its margin after Holm's
 correction among its like, a limit is provably broken, or the build broke down. INVALID, which only the generator can
-earn, beats all. What is neither proved nor disproved is INCONCLUSIVE, never a silent pass.
+earn, or a replay that reached too little, beats all. What is neither proved nor disproved is INCONCLUSIVE, never a
+silent pass.
 """
 
 from __future__ import annotations
