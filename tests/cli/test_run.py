@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pytest
 
 from replay.artefacts import left_behind
 from replay.capture.manifest import Origin
+from replay.cli.main import main
 from replay.cli.run_options import RunOptions
 from replay.cli.run_order import prepare
 from replay.cli.run_settings import Safety, find_settings
@@ -119,6 +120,21 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder; at the end no process of a run that was started in it may live."""
     yield tmp_path
     assert processes_of(tmp_path) == []
+
+
+@pytest.fixture
+def run_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Runs ``replay run`` in this process: for what ends before any other process is started."""
+
+    def run(*arguments: str, below: str = ".") -> Ended:
+        monkeypatch.chdir(folder / below)
+        with pytest.raises(SystemExit) as ended:
+            main(["run", *(str(folder / "out") if argument == OUT else argument for argument in arguments)])
+        return Ended(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 def manifest_of(folder: Path) -> RunManifest:
@@ -415,11 +431,11 @@ def test_a_plan_that_was_changed_ends_the_run_before_anything_is_sent(folder: Pa
     assert sorted(path.name for path in folder.iterdir()) == ["p"]
 
 
-def test_a_forbidden_target_gets_not_one_packet(folder: Path) -> None:
+def test_a_forbidden_target_gets_not_one_packet(folder: Path, run_here: Callable[..., Ended]) -> None:
     with serving() as production:
         origin = Origin(host="127.0.0.1", port=production.port, addresses=["127.0.0.1"])
         write_plan(folder / "p", steady(1), origins=[origin])
-        ended = replay_run(folder, "p", "--target", f"http://localhost:{production.port}", "-o", OUT)
+        ended = run_here("p", "--target", f"http://localhost:{production.port}", "-o", OUT)
 
     assert ended.code == EXIT_REFUSED
     assert ended.err.count("\n") == 1
@@ -427,12 +443,11 @@ def test_a_forbidden_target_gets_not_one_packet(folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
-def test_the_allow_list_of_the_settings_limits_the_targets(folder: Path) -> None:
+def test_the_allow_list_of_the_settings_limits_the_targets(folder: Path, run_here: Callable[..., Ended]) -> None:
     write_plan(folder / "p", steady(1))
     (folder / "replay.toml").write_text('[safety]\nallow = ["staging.example"]\n')
-    below = folder / "below"
-    below.mkdir()
-    ended = replay_run(below, "../p", "--target", "http://192.0.2.1", "-o", OUT)
+    (folder / "below").mkdir()
+    ended = run_here("../p", "--target", "http://192.0.2.1", "-o", OUT, below="below")
 
     assert ended.code == EXIT_REFUSED
     assert f"[safety] of {folder.resolve() / 'replay.toml'} applies" in ended.err
@@ -472,11 +487,11 @@ def test_the_nearest_settings_apply_up_to_the_git_root(tmp_path: Path) -> None:
     assert find_settings(inner).safety.allow is None
 
 
-def test_an_unreachable_target_is_one_line(folder: Path) -> None:
+def test_an_unreachable_target_is_one_line(folder: Path, run_here: Callable[..., Ended]) -> None:
     write_plan(folder / "p", steady(1), origins=[Origin(host="shop.example", port=443)])
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        ended = replay_run(folder, "p", "--target", f"http://127.0.0.1:{closed.getsockname()[1]}", "-o", OUT)
+        ended = run_here("p", "--target", f"http://127.0.0.1:{closed.getsockname()[1]}", "-o", OUT)
 
     assert ended.code == EXIT_INCOMPLETE
     assert ended.err.count("\n") == 1
@@ -484,11 +499,11 @@ def test_an_unreachable_target_is_one_line(folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
-def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path) -> None:
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(folder: Path, run_here: Callable[..., Ended]) -> None:
     rows = [*steady(1), planned(5, 900, method="POST", path="/cart"), planned(6, 901, host="other.example")]
     write_plan(folder / "p", rows)
     with serving() as server:
-        ended = replay_run(folder, "p", "--target", f"shop.example={server.url}", "--loops", "3", "--dry-run")
+        ended = run_here("p", "--target", f"shop.example={server.url}", "--loops", "3", "--dry-run")
 
     assert ended.code == EXIT_OK
     assert "40 requests of production ×1, 3 times (120 in all), over" in ended.out
@@ -592,12 +607,12 @@ def test_loading_the_plan_counts_what_is_sent_and_picks_probes(tmp_path: Path) -
     assert len(without.probes) == len(with_writes.probes) == 3
 
 
-def test_a_plan_that_is_none_is_bad_input(folder: Path) -> None:
+def test_a_plan_that_is_none_is_bad_input(folder: Path, run_here: Callable[..., Ended]) -> None:
     (folder / "p").mkdir()
     (folder / "p" / "plan.json").write_text(json.dumps({"format": "plan/9"}))
 
-    assert replay_run(folder, "p", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
-    assert replay_run(folder, "nothing", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
+    assert run_here("p", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
+    assert run_here("nothing", "--target", "http://127.0.0.1:1").code == EXIT_INPUT
 
 
 def test_a_scale_that_the_rows_of_the_pools_do_not_reach_is_refused(tmp_path: Path) -> None:
