@@ -49,7 +49,7 @@ bytecode: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
 	$(BIN)/pytest -n 4 --maxschedchunk 50 -m "not timed"
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m timed
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m timed $$(grep -rl "mark.timed" tests --include="*.py")
 
 test-quick: $(READY)
 	$(BIN)/pytest -m "not e2e and not leak"

@@ -29,10 +29,13 @@ settings.load_profile("steady")
 
 LONGEST_FIRST = (
     "tests/end_to_end/test_faults.py",
-    "tests/cli/test_run.py",
-    "tests/end_to_end/",
-    "tests/demo/test_demo",
+    "tests/end_to_end/test_tutorial.py",
+    "tests/end_to_end/test_whole_way.py",
     "tests/leak/",
+    "tests/hosts/test_hosts_end_to_end.py",
+    "tests/end_to_end/",
+    "tests/cli/test_run.py",
+    "tests/demo/test_demo",
 )
 
 
