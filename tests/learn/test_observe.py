@@ -109,10 +109,8 @@ def test_a_client_is_a_session_cookie_else_credentials_else_a_connection() -> No
 
 def test_places_and_values_stay_bounded() -> None:
     mine = Observation(ROUTES, 2)
-    for number in range(60):
-        body = json.dumps(
-            {f"zorn_{chr(97 + number % 26)}{'x' * (number // 26)}_{at}": at for at in range(999)}
-        ).encode()
+    for number in range(12):
+        body = json.dumps({f"zorn_{chr(97 + number)}_{at}": at for at in range(999)}).encode()
         mine.take(raw_exchange("/cart", method="POST", headers=JSON, body=body))
 
     assert len(mine.places) <= 5_000
