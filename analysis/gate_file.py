@@ -87,8 +87,9 @@ class ValidityLimits(_Table, frozen=True, kw_only=True):
     """One event-loop delay above this is a fault by itself."""
     max_lost_share: Share = 0.001
     """Share of samples that were lost, or of requests that the generator itself refused to send."""
-    max_mix_distance: Share = 0.1
-    """Total-variation distance of the traffic mixes over the routes that both runs have."""
+    max_mix_distance: Share = 0.02
+    """Total-variation distance of the traffic mixes over the routes that both runs have; what chance alone brings,
+    where a scale draws from few sessions, is added."""
 
 
 class Gate(_Table, frozen=True, kw_only=True):

@@ -6,10 +6,14 @@ much of it ``stopped``: what it did with the load must not pass for a load that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.tally import Tally
+import numpy as np
+
+from analysis.tally import COUNTED, Tally, per_slice
+from analysis.variance import NU, long_run_variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Load:
     """Per route of the baseline, the share of its requests that the run's own scale should give and did, 0 … 1."""
     mix_distance: float
     """Total-variation distance of the mixes asked for, over the routes that both runs have, 0 … 1."""
+    mix_chance: float
+    """What chance alone may bring of that distance, in all but one of a hundred runs; 0 of an exact replay."""
 
 
 def load_of(a: Tally, b: Tally, common: Sequence[str]) -> Load:
@@ -40,7 +46,27 @@ def load_of(a: Tally, b: Tally, common: Sequence[str]) -> Load:
         mix_distance=0.5 * sum(abs(a.asked[name] / n_a - b.asked[name] / n_b) for name in common)
         if n_a and n_b
         else 0.0,
+        mix_chance=_mix_chance(a, b, common),
     )
+
+
+def _mix_chance(a: Tally, b: Tally, common: Sequence[str]) -> float:
+    """The distance that a scale which draws from the sessions, and edges of the window, bring by chance.
+
+    A route's share differs by the sum of what its slices differ by, and the long-run variance of that says how far it
+    may be off, sessions and all. Half the sum of so many absolute normals seldom exceeds its mean and 1.8 roots of
+    the summed variances, whether two routes mirror each other or many hardly do; held by simulation in the tests.
+    """
+    counts = [[per_slice(run.routes[name].outcomes, COUNTED) for name in common] for run in (a, b)]
+    n_a, n_b = (sum((float(each.sum()) for each in run), 0.0) for run in counts)
+    if not n_a or not n_b:
+        return 0.0
+    if a.window.slices == b.window.slices > 2 * NU:
+        variances = [long_run_variance(of_b / n_b - of_a / n_a) for of_a, of_b in zip(*counts, strict=True)]
+    else:
+        shares = [float(each.sum()) / n_a for each in counts[0]]
+        variances = [share * (1 - share) * (1 / n_a + 1 / n_b) for share in shares]
+    return float(np.sqrt(variances).sum()) / math.sqrt(2 * math.pi) + 1.8 * math.sqrt(sum(variances))
 
 
 def _pace(run: Tally) -> float:

@@ -74,17 +74,28 @@ def _whole(run: Tally) -> Check:
 
 
 def _mix(comparison: Comparison, gate: Gate) -> Check:
-    distance, limit = comparison.load.mix_distance, gate.validity.max_mix_distance
+    distance = comparison.load.mix_distance
+    limit = gate.validity.max_mix_distance + comparison.load.mix_chance
     is_off = distance > limit
     return Check(
         "traffic mix",
         ("fault" if comparison.is_paired else "note") if is_off else "ok",
         f"distance {percent(distance)}",
         percent(limit),
-        f"The mix of routes differs by {percent(distance)} from the baseline's; look at what the plan left out."
+        f"The mix of routes differs by {percent(distance)} from the baseline's, most by {_most_moved(comparison)}; "
+        "look at what the plan left out."
         if is_off
         else "The candidate saw the baseline's mix of routes.",
     )
+
+
+def _most_moved(comparison: Comparison) -> str:
+    """The route whose share of the traffic moved most, with both shares."""
+    a, b = comparison.baseline.asked, comparison.candidate.asked
+    n_a, n_b = (sum(asked.get(name, 0.0) for name in comparison.routes) for asked in (a, b))
+    shares = {name: (a.get(name, 0.0) / n_a, b.get(name, 0.0) / n_b) for name in comparison.routes}
+    name, (before, after) = max(shares.items(), key=lambda each: abs(each[1][0] - each[1][1]))
+    return f"{name} ({percent(before)} → {percent(after)})"
 
 
 def _load(comparison: Comparison, gate: Gate) -> Check:

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from analysis.gate_file import Gate, Margins
+from analysis.histogram import BUCKETS, Histogram, SliceCounter
+from analysis.load import load_of
 from analysis.rehearsal import rehearse
-from analysis.samples import ArtefactError
+from analysis.samples import ArtefactError, Manifest, Run
+from analysis.tally import OK, OUTCOMES, Tally, Window, route_tally
 from analysis.verdict import Verdict, Word
 from tests.runs import Samples, shop, write_run
 
@@ -142,3 +145,68 @@ def test_a_busy_route_that_says_too_little_may_not_pass_for_one_that_is_well(tmp
     found = judged(baseline, tmp_path, with_bursts(2, 4.0))
 
     assert found.verdict is not Word.READY
+
+
+def counted(by_route: np.ndarray) -> Tally:
+    """A run that answered so many requests well, shape (routes, slices)."""
+    slices = by_route.shape[1]
+    nothing = SliceCounter(slices, BUCKETS).histograms(1)[0]
+    routes = {}
+    for number, counts in enumerate(by_route):
+        cells = np.full(slices, OK, np.int16)
+        outcomes = Histogram(slices, np.arange(slices, dtype=np.int32), cells, counts, len(OUTCOMES))
+        routes[str(number)] = route_tally(str(number), nothing, nothing, nothing, outcomes)
+    asked = {name: route.n for name, route in routes.items()}
+    manifest = Manifest("run/1", "load", "", "", {}, "", "", "")
+    rows = int(by_route.sum())
+    lag, none = nothing, np.zeros(slices)
+    return Tally(
+        Run(Path(), manifest), Window(0, 10**9, slices), routes, lag, none, none, asked, rows, 0, float(rows)
+    )
+
+
+def drawn(rng: np.random.Generator, sessions: int, routes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Requests per route and slice of all sessions, and of a random half of them; a session has its own taste."""
+    both = np.zeros((2, routes, 60))
+    for is_kept, start in zip(rng.random(sessions) < 0.5, rng.integers(0, 55, sessions), strict=True):
+        size = int(rng.geometric(1 / 6))
+        route = rng.choice(routes, size, p=rng.dirichlet(np.full(routes, 0.5)))
+        np.add.at(both[0], (route, start + rng.integers(0, 5, size)), 1)
+        if is_kept:
+            np.add.at(both[1], (route, start + rng.integers(0, 5, size)), 1)
+    return both[0], both[1]
+
+
+@pytest.mark.parametrize(("sessions", "routes"), [(40, 2), (40, 8), (200, 3), (200, 20)])
+def test_a_mix_that_is_off_by_chance_alone_is_within_its_limit(sessions: int, routes: int) -> None:
+    rng = np.random.default_rng([9, sessions, routes])
+    names = [str(number) for number in range(routes)]
+    found = [
+        load_of(*(counted(each) for each in drawn(rng, sessions, routes)), common=names)  # type: ignore[misc]
+        for _ in range(120)
+    ]
+
+    beyond = [load.mix_distance > Gate().validity.max_mix_distance + load.mix_chance for load in found]
+    assert np.mean([load.mix_distance > 0.02 for load in found]) > 0.5  # without chance most would be refused
+    assert np.mean(beyond) <= 0.01
+
+
+def test_an_exact_replay_leaves_nothing_to_chance(baseline: Path, tmp_path: Path) -> None:
+    found = rehearse(baseline, write_run(tmp_path / "build", shop(2)), GATE).comparison.load
+
+    assert found.mix_distance == 0
+    assert found.mix_chance == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_mix_other_than_production_s_is_invalid(baseline: Path, tmp_path: Path) -> None:
+    samples = shop(2)
+    is_search = np.array([name == "GET /search" for name in samples.route])
+    keep = ~is_search | (np.random.default_rng(4).random(is_search.size) < 0.85)
+
+    found = judged(baseline, tmp_path, thinned(samples, keep))
+
+    assert found.verdict is Word.INVALID
+    assert (
+        "The mix of routes differs by 3.5 % from the baseline's, most by GET /search (34 % → 30 %)"
+        in found.reasons[0]
+    )
