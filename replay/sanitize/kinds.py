@@ -11,7 +11,7 @@ from replay.sanitize.dates import HTTP, ISO, SLASHED
 
 _EDGE = r"(?![0-9A-Za-z])"
 _HEX = "[0-9A-Fa-f]"
-_TLD = (
+TOP_DOMAINS = (
     "com|org|net|edu|gov|mil|int|info|biz|io|dev|app|cloud|online|shop|store|site|xyz|test|example|invalid|localhost|local|"
     "internal|lan|uk|de|fr|nl|eu|ch|at|be|es|it|se|no|dk|fi|pl|cz|ru|jp|cn|kr|in|br|mx|ca|au|nz|us|co|me|tv|ai"
 )
@@ -55,7 +55,7 @@ _STRUCTURED = (
             rf"|{_HEX}{{1,4}}::{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,5}})(?![0-9A-Za-z:])"
         ),
     ),
-    ("host", rf"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,62}}+)\.){{1,8}}(?:{_TLD})(?![0-9A-Za-z-]|\.[0-9A-Za-z])"),
+    ("host", rf"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,62}}+)\.){{1,8}}(?:{TOP_DOMAINS})(?![0-9A-Za-z-]|\.[0-9A-Za-z])"),
 )
 _RUNS = (("run", r"[A-Za-z0-9]++"), ("foreign", r"[^\x00-\x7f]++"))
 SCAN = re.compile(

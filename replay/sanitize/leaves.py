@@ -14,6 +14,7 @@ from functools import partial
 from urllib.parse import quote, unquote
 
 from replay.sanitize import kinds
+from replay.sanitize.ahead import Ahead
 from replay.sanitize.base64_text import base64url, jwt_header, unbase64
 from replay.sanitize.dates import Clock
 from replay.sanitize.marks import NO_MARKS, TOKEN_MARKS, Marks, is_bare
@@ -58,6 +59,7 @@ class Leaves:
         """How often a rule had a say that it may not have elsewhere; it tells whether a result may be cached."""
         self.texts = Recent[str, str](self._text, _TEXTS_BYTES)
         """``texts[text]`` is the pseudonym of any text; '' is itself. Equal texts have equal ones, in every place."""
+        self.ahead = Ahead(self.texts, pseudonyms.words, self.run)
         self.secrets = {
             stays: Recent[str, str](partial(self._secret, stays=stays), _SECRETS_BYTES)
             for stays in (NO_MARKS, TOKEN_MARKS)
@@ -106,6 +108,8 @@ class Leaves:
         return self.secrets[stays][text]
 
     def _text(self, text: str) -> str:
+        if self.ahead.has(text):
+            return self.texts[text]
         return self._deeper(text, None, self.texts)
 
     def _secret(self, text: str, stays: frozenset[str]) -> str:

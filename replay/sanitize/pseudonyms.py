@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -27,6 +27,10 @@ from replay.sanitize.keys import Key
 
 LONGEST_DIGITS = 48
 """Longer digit runs are no numbers: they are mapped by BLAKE2b, digit for digit."""
+LONGEST_WORD = 8
+"""Longer runs of letters are drawn (BLAKE2b), not encrypted."""
+_LONGEST_IN_TABLE = 4
+"""There are fewer than a million words of so many letters."""
 _RUNS = re.compile(r"[A-Za-z]+|[0-9]+")
 _MOST_DRAWS = 16
 _EDGES = (2**31, 2**53, 2**63, 2**64)
@@ -93,12 +97,33 @@ class Pseudonyms:
         """A run of ASCII letters of the same length; upper and lower case stand where they stood."""
         lower = run.lower()
         size = len(lower)
-        if size <= 8:
+        if size <= LONGEST_WORD:
             rank = int(lower.translate(_TO_BASE_26), 26)
             image = _spelled(self.permute(f"letters{size}", rank, 26**size, self._letters), size)
         else:
             image = self.stream("letters", lower, size).translate(_LOWER).decode()
         return image if run == lower else recased(image, run)
+
+    def words(self, runs: Sequence[str]) -> list[str]:
+        """``letters`` of many runs of one to eight letters, reckoned together; it pays from some thirty on."""
+        lower = np.array("\n".join(runs).lower().encode().split(b"\n"), "S8")
+        letters = lower.view(np.uint8).reshape(-1, LONGEST_WORD)
+        sizes = np.count_nonzero(letters, axis=1)
+        ranks = np.zeros(len(runs), np.uint64)
+        for at in range(LONGEST_WORD):
+            ranks = np.where(at < sizes, ranks * 26 + letters[:, at] - 97, ranks)
+        is_long = sizes > _LONGEST_IN_TABLE
+        for size in range(1, _LONGEST_IN_TABLE + 1):
+            same = sizes == size
+            ranks[same] = self._table(f"letters{size}", 26**size)[ranks[same]]
+        if is_long.any():
+            ranks[is_long] = self._letters.encrypt_all(ranks[is_long], 26, sizes[is_long].tolist())
+        images = np.zeros_like(letters)
+        for at in range(LONGEST_WORD - 1, -1, -1):
+            images[:, at] = np.where(at < sizes, 97 + ranks % 26, 0)
+            ranks = np.where(at < sizes, ranks // 26, ranks)
+        spelled = b"\n".join(images.view("S8").ravel().tolist()).decode().split("\n")
+        return [image if run.islower() else recased(image, run) for image, run in zip(spelled, runs, strict=True)]
 
     def code(self, run: str) -> str:
         """A run of letters and digits of the same length, each character of the class that it had."""

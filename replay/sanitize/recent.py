@@ -43,9 +43,18 @@ class Recent[K: Hashable, V](dict[K, V]):
             size_bytes = getsizeof(key) + getsizeof(value)
             if size_bytes > _LARGEST_BYTES:
                 return
-        self._left_bytes -= size_bytes + _ENTRY_BYTES
+        self._take(size_bytes + _ENTRY_BYTES)
+        self[key] = value
+
+    def keep_all(self, values: dict[K, V]) -> None:
+        """``keep`` many small ones."""
+        sizes_bytes = sum(map(getsizeof, values)) + sum(map(getsizeof, values.values()))
+        self._take(sizes_bytes + _ENTRY_BYTES * len(values))
+        self.update(values)
+
+    def _take(self, size_bytes: int) -> None:
+        self._left_bytes -= size_bytes
         if self._left_bytes < 0:
             self._older = self.copy()
             self.clear()
-            self._left_bytes = self._room_bytes - size_bytes - _ENTRY_BYTES
-        self[key] = value
+            self._left_bytes = self._room_bytes - size_bytes

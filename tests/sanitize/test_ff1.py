@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,15 @@ def test_the_short_way_gives_what_the_general_one_gives(domain: tuple[int, int],
     number = data.draw(st.integers(0, radix**length - 1))
 
     assert CIPHER.encrypt(number, radix, length) == CIPHER._general(number, _shape(radix, length), radix, length, b"")
+
+
+@given(st.lists(st.integers(5, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, 26**n - 1))), min_size=1))
+def test_numbers_of_several_lengths_are_encrypted_together_as_alone(drawn: list[tuple[int, int]]) -> None:
+    lengths, numbers = [length for length, _ in drawn], [number for _, number in drawn]
+
+    found = CIPHER.encrypt_all(np.array(numbers, np.uint64), 26, lengths)
+
+    assert found.tolist() == [CIPHER.encrypt(number, 26, length) for length, number in drawn]
 
 
 def test_a_domain_below_a_million_is_refused() -> None:

@@ -40,6 +40,11 @@ def test_long_numbers_never_meet(numbers: set[int]) -> None:
     assert len({MAP.digits(str(n)) for n in numbers}) == len(numbers)
 
 
+@given(st.lists(st.text(string.ascii_letters, min_size=1, max_size=8), min_size=1, max_size=60))
+def test_many_words_become_what_each_becomes(words: list[str]) -> None:
+    assert MAP.words(words) == [MAP.letters(word) for word in words]
+
+
 @given(DIGITS)
 def test_digits_keep_their_length_and_leading_zeros(run: str) -> None:
     image = MAP.digits(run)

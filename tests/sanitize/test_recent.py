@@ -54,6 +54,19 @@ def test_what_is_large_is_not_held() -> None:
     assert not recent
 
 
+def test_many_are_held_at_once_and_take_what_they_take() -> None:
+    recent, made = doubling(4_000)
+    recent.keep_all({str(number): 2 * str(number) for number in range(10)})
+    assert [recent[str(number)] for number in range(10)] == [2 * str(number) for number in range(10)]
+    assert not made
+
+    recent.keep_all({str(number): 2 * str(number) for number in range(10, 19)})
+    recent.keep_all({str(number): 2 * str(number) for number in range(20, 29)})
+
+    assert recent["5"] == "55"
+    assert made == ["5"]
+
+
 @given(st.lists(st.text(max_size=300), max_size=200))
 def test_it_is_right_whatever_is_asked_and_never_larger_than_it_may_be(keys: list[str]) -> None:
     recent, _ = doubling(5_000)

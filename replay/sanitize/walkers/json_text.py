@@ -36,6 +36,14 @@ class JsonText:
 
     def document(self, text: str | bytes) -> str | None:
         """One JSON document; None where the text is none, or is nested too deep to be walked."""
+        ahead = self._walk.leaves.ahead
+        ahead.begin(text if isinstance(text, str) else "")
+        try:
+            return self._document(text)
+        finally:
+            ahead.begin("")
+
+    def _document(self, text: str | bytes) -> str | None:
         try:
             root = self._walk.scopes.root(self._walk.route)
             return self._encoded(self._node(self._decode(text), root), text)
@@ -46,7 +54,7 @@ class JsonText:
         """A document within a string. A bare number there is text like any other, so nobody asks for one."""
         if self._walk.scopes.is_by_route:
             self._walk.leaves.note_ruled()
-        return self.document(text)
+        return self._document(text)
 
     def parsed(self, text: str | bytes) -> Any:
         """What a document holds, numbers with a fraction as they are spelled; raises ValueError where it is none."""
