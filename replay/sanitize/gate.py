@@ -38,7 +38,8 @@ class Gate:
         self._allowed = _builtin() | {word.encode() for word in vocabulary if len(word) >= 6}
         self._image = image
         # One for each side: what is raw comes again as raw, and what is in both is new in both.
-        self._sources, self._images = Tokens(self._allowed), Tokens(self._allowed)
+        opaque: set[bytes] = set()
+        self._sources, self._images = Tokens(self._allowed, opaque), Tokens(self._allowed, opaque)
         self._joined: set[bytes] = set()
         """Tokens that are words of the vocabulary run together."""
 

@@ -80,6 +80,8 @@ class Scope(dict[str, Member]):
         return found
 
     def _compiled(self, name: Name, step: str) -> Member:
+        if not self._rules:
+            return member(self._scopes.walk, name, None, None, self)
         rules = _stepped(self._rules, step)
         is_secret = self._is_secret or name.is_secret
         rule = _speaking(rules, step)

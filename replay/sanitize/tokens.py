@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Collection, Iterable
-from itertools import accumulate
+from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 SHORTEST_TOKEN = 6
 _RUNS = bytes(c if chr(c).isalnum() and c < 128 else 32 for c in bytes(range(256)).lower())
 """Translates letters to lower case and whatever is no letter or digit to a blank."""
+_RUNS_OF_LINES = bytes(c if c == 10 else _RUNS[c] for c in range(256))
 _ALPHABET = bytes(c for c in range(128) if chr(c).isalnum() or c in b"+/_-")
 """That of base64 without its padding, which is not needed to read it and joins a value to the ``name=`` before it."""
 _BASE64_RUNS = bytes(c if c in _ALPHABET else 32 for c in range(256))
@@ -30,11 +30,13 @@ _GAPS = b" ()."
 _PHRASES = bytes(_GAP[0] if c in _GAPS else c if c in b"\\" else _BASE64_RUNS[c] for c in range(256))
 _SPACED_DIGITS = re.compile(rb"[0-9](?:[.-]{0,2}+[0-9]){6,}+")
 _SHORTEST_BASE64 = 16
-_HIDING = re.compile(rb"[0-9][ ().-]{0,2}+[0-9][ ().-]{0,2}+[0-9]|\\u")
-"""What may hold more than its words: a number with gaps, escapes."""
+_HIDING = re.compile(rb"[0-9][ ().-]{1,2}+[0-9]|[0-9]{7}|\\u")
+"""What may hold more than its words: a number with gaps or beside letters, escapes."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d,}+={0,2}+" % _SHORTEST_BASE64)
-_CUTS = tuple(bytes.maketrans(cut, b" " * len(cut)) for cut in (b"/+", b"-_", b"/+-_"))
+_CUTS = tuple(bytes.maketrans(cut, b"\n" * len(cut)) for cut in (b"/+", b"-_", b"/+-_"))
 """Where a run of base64's alphabet may be base64 and something before or behind it, as in a path."""
+_HEADS = re.compile(rb"^[A-Za-z0-9]*+[/+_-]?", re.MULTILINE)
+_OF_BOTH_CUTS = re.compile(rb"^(?=.*[/+])(?=.*[-_]).*$", re.MULTILINE)
 _MOST_STARTS = 8
 _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
@@ -55,9 +57,11 @@ class Tokens:
 
     Args:
         harmless: tokens that need not be told of.
+        opaque: runs that may be base64 and are known to hide nothing; more of them are added. What cuts other texts
+            with much the same runs may share it.
     """
 
-    def __init__(self, harmless: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, harmless: frozenset[bytes], opaque: set[bytes]) -> None:
         self._harmless = harmless
         self._new: set[bytes] = set()
         """Pieces that came once."""
@@ -65,8 +69,7 @@ class Tokens:
         """Pieces without a token to be told of."""
         self._pieces: dict[bytes, tuple[bytes, ...]] = {}
         """The tokens of all others."""
-        self._opaque: set[bytes] = set()
-        """Runs that may be base64 and hide nothing."""
+        self._opaque = opaque
 
     def of(self, text: bytes) -> set[bytes]:
         """The tokens of a text (see ``unescaped``) of six and more characters, harmless ones or not."""
@@ -76,7 +79,8 @@ class Tokens:
         if not new:
             return found
         again = new & self._new
-        found.update(*map(self._cut, again))
+        if again:
+            found.update(*self._cut(list(again)))
         new -= again
         self._new -= again
         self._new.update([piece for piece in new if len(piece) <= _LONGEST_REMEMBERED])
@@ -86,14 +90,21 @@ class Tokens:
                 each.clear()
         return found | _tokens(b",".join(new), self._opaque)
 
-    def _cut(self, piece: bytes) -> set[bytes]:
-        hides = _HIDING.search(piece) or not self._opaque.issuperset(_long_runs(piece))
-        tokens = (_tokens(piece, self._opaque) if hides else _plain_tokens(piece)) - self._harmless
-        if tokens:
-            self._pieces[piece] = tuple(tokens)
-        else:
-            self._bare.add(piece)
-        return tokens
+    def _cut(self, pieces: list[bytes]) -> Iterator[set[bytes]]:
+        """The tokens of each piece, but harmless ones; they are remembered."""
+        text = b"\n".join(pieces)
+        lines = text.translate(_RUNS_OF_LINES).split(b"\n")
+        looked_behind = set(_long_runs(text)) - self._opaque
+        for piece, line in zip(pieces, lines, strict=True):
+            if _HIDING.search(piece) or (looked_behind and not looked_behind.isdisjoint(_long_runs(piece))):
+                tokens = _tokens(piece, self._opaque) - self._harmless
+            else:
+                tokens = {word for word in line.split() if len(word) >= SHORTEST_TOKEN} - self._harmless
+            if tokens:
+                self._pieces[piece] = tuple(tokens)
+            else:
+                self._bare.add(piece)
+            yield tokens
 
 
 def words(text: bytes, opaque: set[bytes]) -> set[bytes]:
@@ -104,17 +115,19 @@ def words(text: bytes, opaque: set[bytes]) -> set[bytes]:
     long = b" ".join([phrase for phrase in text.split() if len(phrase) >= _SHORTEST_BASE64])
     runs = set(_long_runs(long)) - opaque
     hidden = _spelled(runs)
-    pieces = {run: _glued(run) for run in runs if run not in hidden}
-    glued = _spelled(set().union(*pieces.values()))
-    opaque.update([run for run in pieces if len(run) <= _LONGEST_REMEMBERED and glued.keys().isdisjoint(pieces[run])])
+    plain = runs.difference(hidden)
+    glued = _spelled(_glued(plain))
+    if glued:
+        plain = {run for run in plain if glued.keys().isdisjoint(_glued([run]))}
+    opaque.update([run for run in plain if len(run) <= _LONGEST_REMEMBERED])
     if hidden:
         # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
         text = _BASE64.sub(lambda run: b" " if run[0].rstrip(b"=") in hidden else run[0], text)
     found = set(b" ".join([*hidden.values(), *glued.values()]).translate(_RUNS).split())
     found.update(text.translate(_RUNS).split())
     if b"\\u" in text:
-        plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)).encode("utf-8", "surrogatepass"), text)
-        found.update(plain.translate(_RUNS).split())
+        unescaped_text = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)).encode("utf-8", "surrogatepass"), text)
+        found.update(unescaped_text.translate(_RUNS).split())
     return found
 
 
@@ -123,11 +136,6 @@ def _tokens(text: bytes, opaque: set[bytes]) -> set[bytes]:
     found = {word for word in words(phrases, opaque) if len(word) >= SHORTEST_TOKEN}
     found.update(run.translate(None, _NOT_DIGITS) for run in _SPACED_DIGITS.findall(phrases))
     return found
-
-
-def _plain_tokens(text: bytes) -> set[bytes]:
-    """The tokens of a text that hides nothing behind them."""
-    return {word for word in text.translate(_RUNS).split() if len(word) >= SHORTEST_TOKEN}
 
 
 def unescaped(texts: Iterable[bytes]) -> bytes:
@@ -149,18 +157,18 @@ def _long_runs(text: bytes) -> list[bytes]:
     return [run for run in text.translate(_BASE64_RUNS).split() if len(run) >= _SHORTEST_BASE64]
 
 
-def _glued(run: bytes) -> Iterable[bytes]:
-    """The pieces of a run that may be base64 beside other things: between its cuts, and behind each of the first."""
-    first = len(run) - len(run.lstrip(_LETTERS_AND_DIGITS))
-    if max(first, len(run) - first - 1) < _SHORTEST_BASE64 or first == len(run):
-        return ()
-    marks = run.translate(None, _LETTERS_AND_DIGITS)
-    parts = run.translate(_CUTS[2]).split(b" ")
-    starts = accumulate(len(part) + 1 for part in parts[:_MOST_STARTS])
-    pieces = [*parts, *(run[start:] for start in starts)]
-    if marks.strip(b"/+") and marks.strip(b"-_"):  # of both kinds: what stands between two of one kind too
-        pieces += [piece for cut in _CUTS[:2] for piece in run.translate(cut).split()]
-    return [piece for piece in pieces if len(piece) >= _SHORTEST_BASE64]
+def _glued(runs: Collection[bytes]) -> set[bytes]:
+    """The pieces of runs that may be base64 beside other things: between their cuts, and behind each of the first."""
+    text = b"\n".join(runs)
+    pieces = text.translate(_CUTS[2]).split(b"\n")
+    both = b"\n".join(_OF_BOTH_CUTS.findall(text))  # what stands between two cuts of one kind too
+    pieces += [piece for cut in _CUTS[:2] for piece in both.translate(cut).split(b"\n")]
+    found = {piece for piece in pieces if len(piece) >= _SHORTEST_BASE64}
+    tails: Collection[bytes] = runs
+    for _ in range(_MOST_STARTS if runs else 0):
+        tails = [tail for tail in _HEADS.sub(b"", b"\n".join(tails)).split(b"\n") if len(tail) >= _SHORTEST_BASE64]
+        found.update(tails)
+    return found.difference(runs)
 
 
 def _wrapped(text: bytes) -> Iterable[bytes]:

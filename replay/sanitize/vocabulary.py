@@ -156,7 +156,10 @@ def _is_secret(found: tuple[str, ...], more: frozenset[str]) -> bool:
 
 
 def _is_password(found: tuple[str, ...]) -> bool:
-    return any(part in _PASSWORD_PARTS or part.startswith("passw") for part in (*found, "".join(found)))
+    joined = "".join(found)
+    if joined in _PASSWORD_PARTS or not _PASSWORD_PARTS.isdisjoint(found):
+        return True
+    return "passw" in joined and any(part.startswith("passw") for part in (*found, joined))
 
 
 def _is_time(found: tuple[str, ...]) -> bool:
