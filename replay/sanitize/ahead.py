@@ -17,7 +17,9 @@ from replay.sanitize.pseudonyms import LONGEST_WORD
 from replay.sanitize.recent import Recent
 
 FEW = 20
-"""So many new texts are mapped one by one as soon as together, so the others wait until a document has more."""
+"""After so many new texts it is worth while to look for others,"""
+ENOUGH = 40
+"""and with so many others to map them together."""
 LONGEST = 128
 _BATCH = 2_000
 _RUN = r"(?!eyJ)[A-Za-z0-9]++"
@@ -58,6 +60,8 @@ class Ahead:
         if self._met != FEW or not self._document:
             return False
         new = set(_SIMPLE.findall(self._document)).difference(self._texts)
+        if len(new) < ENOUGH:
+            return False
         for batch in batched(filter(_is_by_runs, new), _BATCH):
             self._keep(batch)
         return text in self._texts

@@ -68,7 +68,8 @@ class FF1:
         firsts = {length: self._block(_first_block(radix, length, shapes[length].u, 0)) for length in shapes}
         first = np.frombuffer(b"".join([firsts[length] for length in lengths]), ">u8").reshape(-1, 2)
         blocks = first.copy()
-        halves = list(np.divmod(numbers, v_size))
+        a, b = np.divmod(numbers, v_size)
+        halves = [a, b]
         for turn in range(10):
             mine, size = turn % 2, (u_size, v_size)[turn % 2]
             blocks[:, 1] = first[:, 1] ^ step * np.uint64(turn) ^ halves[1 - mine]

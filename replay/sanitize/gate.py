@@ -37,16 +37,14 @@ class Gate:
     def __init__(self, vocabulary: Iterable[str], image: Callable[[str], str]) -> None:
         self._allowed = _builtin() | {word.encode() for word in vocabulary if len(word) >= 6}
         self._image = image
-        # One for each side: what is raw comes again as raw, and what is in both is new in both.
-        opaque: set[bytes] = set()
-        self._sources, self._images = Tokens(self._allowed, opaque), Tokens(self._allowed, opaque)
+        self._tokens = Tokens(self._allowed)
         self._joined: set[bytes] = set()
         """Tokens that are words of the vocabulary run together."""
 
     def passes(self, raw: Iterable[bytes], written: Iterable[bytes], kept: Iterable[str]) -> bool:
         """Whether nothing of ``raw`` is in ``written`` but vocabulary and the values that a rule kept."""
         before, after = unescaped(raw), unescaped(written)
-        shared = (self._sources.of(before) & self._images.of(after)) - self._allowed - self._joined
+        shared = (self._tokens.of(before) & self._tokens.of(after)) - self._allowed - self._joined
         shared = {token for token in shared if not self._is_words(token) and not _CALENDAR_ENDS.fullmatch(token)}
         if not shared:
             return True

@@ -57,11 +57,9 @@ class Tokens:
 
     Args:
         harmless: tokens that need not be told of.
-        opaque: runs that may be base64 and are known to hide nothing; more of them are added. What cuts other texts
-            with much the same runs may share it.
     """
 
-    def __init__(self, harmless: frozenset[bytes], opaque: set[bytes]) -> None:
+    def __init__(self, harmless: frozenset[bytes] = frozenset()) -> None:
         self._harmless = harmless
         self._new: set[bytes] = set()
         """Pieces that came once."""
@@ -69,7 +67,8 @@ class Tokens:
         """Pieces without a token to be told of."""
         self._pieces: dict[bytes, tuple[bytes, ...]] = {}
         """The tokens of all others."""
-        self._opaque = opaque
+        self._opaque: set[bytes] = set()
+        """Runs that may be base64 and hide nothing."""
 
     def of(self, text: bytes) -> set[bytes]:
         """The tokens of a text (see ``unescaped``) of six and more characters, harmless ones or not."""

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.sanitize.ahead import FEW, Ahead
+from replay.sanitize.ahead import ENOUGH, FEW, Ahead
 from replay.sanitize.leaves import Leaves
 from replay.sanitize.pseudonyms import Pseudonyms
 from replay.sanitize.recent import Recent
 from tests.sanitize.making import leaves, sanitizer
 
-OTHERS = [f"other{number:02d}x" for number in range(FEW)]
+OTHERS = [f"other{number:02d}x" for number in range(FEW + ENOUGH)]
 """So many new texts that the rest of a document is looked at ahead."""
 RUNS = st.one_of(
     st.text("abcXYZ", min_size=1, max_size=12),
@@ -51,7 +51,7 @@ def ahead() -> tuple[Ahead, Recent[str, str]]:
 
 def met_a_few(mine: Ahead, document: object) -> None:
     mine.begin(json.dumps(document))
-    for text in OTHERS:
+    for text in OTHERS[:FEW]:
         mine.has(text)
 
 
@@ -67,12 +67,19 @@ def test_what_is_mapped_with_others_becomes_what_it_becomes_alone(texts: list[st
 def test_simple_texts_are_mapped_together_once_a_few_were_met() -> None:
     mine, texts = ahead()
     mine.begin(json.dumps({"value": [*OTHERS, *SIMPLE]}))
-    assert not any(mine.has(text) for text in OTHERS[:-1])
+    assert not any(mine.has(text) for text in OTHERS[: FEW - 1])
     assert not texts
 
-    assert mine.has(OTHERS[-1])
+    assert mine.has(OTHERS[FEW])
 
     assert texts.keys() >= {*OTHERS, *SIMPLE}
+
+
+def test_where_there_are_few_each_is_left_to_be_mapped_alone() -> None:
+    mine, texts = ahead()
+    met_a_few(mine, OTHERS[: ENOUGH - 1])
+
+    assert not texts
 
 
 def test_what_is_no_simple_text_is_left_alone() -> None:
@@ -133,4 +140,4 @@ def in_a_document(texts: Sequence[str]) -> list[str]:
     """What texts become behind others in a document, written by a sanitiser that has seen nothing, without a gate."""
     document = sanitizer()._bodies._documents.document(json.dumps([*OTHERS, *texts]))
     found: list[str] = json.loads(document or "null")
-    return found[FEW:]
+    return found[len(OTHERS) :]
