@@ -15,7 +15,7 @@ from analysis.gate_file import Gate
 from analysis.generator import GENERATOR_STATE, contradictions, generator_checks
 from analysis.tally import Tally
 from analysis.verdict import Check
-from analysis.words import percent, times
+from analysis.words import percent, seconds, times
 
 LOAD_CHANGED = "load changed"
 MAX_AGE_DAYS = 30
@@ -139,8 +139,8 @@ def _length(run: Tally, gate: Gate) -> Check:
         "doubt" if is_short else "ok",
         f"{slices} slices of {run.window.slice_ns / 1e9:g} s",
         f"{gate.min_slices} slices",
-        f"The judged part is {run.window.length_s:.3g} s long, too short to tell chance from change; "
-        f"this gate asks for {gate.min_slices * gate.slice_s:.0f} s."
+        f"The judged part is {seconds(run.window.length_s)} long, too short to tell chance from change; "
+        f"this gate asks for {seconds(gate.min_slices * gate.slice_s)}."
         if is_short
         else "The run is long enough to estimate its own variation.",
     )

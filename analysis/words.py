@@ -35,6 +35,11 @@ def milliseconds(value: float) -> str:
     return f"{value:.1f} ms" if value >= 1 else f"{value:.2f} ms"
 
 
+def seconds(value: float) -> str:
+    """A length of time in s as '1,204 s', '84 s' or '0.34 s'."""
+    return f"{value:,.0f} s" if value >= 10 else f"{value:.2g} s"
+
+
 def quantile(p: float) -> str:
     """0.95 as 'p95', 0.999 as 'p99.9'."""
     return f"p{100 * p:.6g}"

@@ -1,9 +1,9 @@
 """A log format as people configure it, nginx's ``log_format`` or Apache's ``LogFormat``, and its lines split by it.
 
 A line is split by searching for the literals between the fields, one after another; a field ends at the first place
-where the literal behind it stands. One regular expression does so, whose every step is possessive, so that it looks
-at each byte once whatever a client sent. A field in double quotes may hold escaped ones: lines with a backslash go a
-way of their own.
+where the literal behind it stands. One regular expression does so, which goes back in the last field at most, so that
+it takes the time of a line's length whatever a client sent. A field in double quotes may hold escaped ones: lines
+with a backslash go a way of their own.
 """
 
 from __future__ import annotations
