@@ -39,7 +39,7 @@ from loadtests.engine.pool import Limits, Pool
 from loadtests.engine.recorder import Recorder
 from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
-from loadtests.engine.schedule import Pacer
+from loadtests.engine.schedule import Pacer, idle_turn_ns
 from loadtests.engine.session_pool import SessionPool
 from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError
 from replay.journal import EngineEnd, journal_path
@@ -129,6 +129,7 @@ class Engine:
             max_shift_ns(schedule_ns),
             self._conductor.put,
         )
+        self._pacer = Pacer(self._loop, self._conductor.step)
         self._created = Created(
             reader.routes.names,
             reader.methods.names,
@@ -136,7 +137,7 @@ class Engine:
         )
         self._conductor.connect(
             feed,
-            Pacer(self._loop, self._conductor.step),
+            self._pacer,
             pools,
             stamps,
             self._recorder,
@@ -154,6 +155,7 @@ class Engine:
 
     async def play(self) -> Finished:
         """Do as the worker says, to the end."""
+        self._pacer.idle_turn_ns = await idle_turn_ns(self._loop)
         self._loop.add_reader(sys.stdin.fileno(), self._listen)
         self._outbox.put(Ready())
         renewing = self._keep_token_fresh()

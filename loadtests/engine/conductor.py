@@ -6,6 +6,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from loadtests.engine.agenda import Agenda
 from loadtests.engine.calls import Call, Lane, Row
@@ -24,9 +25,10 @@ from replay.journal import EngineTick
 from replay.runspec import RunSpec
 
 KEEP_NS = 50_000_000
-_STEP_NS = 250_000
-"""How long an engine that is behind sends before it reads again."""
-_CALLS_AN_ANSWER = 2
+_CALLS_A_STEP = 16
+"""More of them at a time would leave a target idle that has answered, where all connections are busy."""
+_BEHIND_NS = 5_000_000
+"""An engine that is so late has too much to do, and is quickest where it neither reads nor prepares ahead."""
 _TRACE_BITS = 40
 _MAX_OPEN = 250_000
 """Calls that may wait for others at a time, about 200 MB of them; a target so far behind gets no more of them."""
@@ -129,12 +131,14 @@ class Conductor:
             self._keep(now)
             if not self._running:
                 return now_monotonic_ns
-        until = now + _STEP_NS
-        while (call := self._agenda.take(now)) is not None:
+        for _ in range(_CALLS_A_STEP):
+            call = self._agenda.take(now)
+            if call is None:
+                break
             self._take(call)
             now = self._monotonic_ns() - self._epoch_ns
-            if now >= until:
-                return now + self._epoch_ns  # let the loop write and read before going on
+        else:
+            return now + self._epoch_ns  # let the loop write and read before going on
         if self._feed.fill(now):
             return self._monotonic_ns()
         return self._agenda.next_due(self._next_keep) + self._epoch_ns
@@ -164,11 +168,8 @@ class Conductor:
             self._hooked.answered(call)
         self._finish(call, status, error, end_ns, bytes_in)
         # Many answers may come at once: what is due meanwhile goes out between them, not behind them.
-        for _ in range(_CALLS_AN_ANSWER):
-            due = self._agenda.take(end_ns) if self._running else None
-            if due is None:
-                break
-            self._take(due)
+        if end_ns - _BEHIND_NS < self._agenda.next_due(end_ns) < end_ns and self._running:
+            self._take(cast(Call, self._agenda.take(end_ns)))
 
     def put(self, due: int, row: Row, lane: Lane) -> None:
         """Have ``lane`` play ``row`` at ``due`` (feed)."""

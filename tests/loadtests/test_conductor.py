@@ -220,7 +220,7 @@ def test_what_is_due_goes_out_between_answers_that_come_together(tmp_path: Path)
         run.book.deadline = run.conductor.step(run.clock.now)
 
     waiting, target.answers = target.answers, []
-    run.clock.now = EPOCH + 10 * MS
+    run.clock.now = EPOCH + 10 * MS + 1
     for _, _, call in waiting:  # the loop has all of them to hand on before it comes to another step
         run.conductor.done(call, 200, "", run.clock.now - EPOCH, 2)
         run.clock.now += MS // 10

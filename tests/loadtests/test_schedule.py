@@ -8,7 +8,7 @@ import time
 import pytest
 import uvloop
 
-from loadtests.engine.schedule import LoopAlarm, Pacer, TimerfdAlarm
+from loadtests.engine.schedule import SPIN_NS, LoopAlarm, Pacer, TimerfdAlarm, idle_turn_ns
 
 MS = 1_000_000
 
@@ -91,3 +91,25 @@ def test_a_sooner_deadline_overtakes_the_one_that_is_awaited() -> None:
 
     assert len(taken) == 2
     assert sooner <= taken[1] < sooner + 60 * MS
+
+
+@pytest.mark.parametrize(("work_ns", "free"), [(0, True), (SPIN_NS, False)])
+def test_turns_without_work_are_free_time_and_others_are_not(work_ns: int, free: bool) -> None:
+    async def run() -> float:
+        def step(now: int) -> int:
+            while time.monotonic_ns() < now + work_ns:
+                pass
+            return time.monotonic_ns() + (SPIN_NS // 2 if free else 0)
+
+        loop = asyncio.get_running_loop()
+        pacer = Pacer(loop, step)
+        pacer.idle_turn_ns = await idle_turn_ns(loop)
+        begin_ns = time.process_time_ns()
+        pacer.start(time.monotonic_ns())
+        await asyncio.sleep(0.1)
+        pacer.stop()
+        return pacer.spun_ns / (time.process_time_ns() - begin_ns)
+
+    share = uvloop.run(run())
+
+    assert share > 0.5 if free else share < 0.1
