@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jinja2
 
+from analysis.report.advice import next_step
 from analysis.report.filters import FILTERS
 from analysis.report.order import MARKS, WORD_MARKS, worst_first
 from analysis.verdict import Verdict
@@ -23,6 +24,7 @@ def to_markdown(verdict: Verdict) -> str:
     claims = worst_first(verdict)
     return environment.get_template("verdict.md.j2").render(
         verdict=verdict,
+        next_step=next_step(verdict),
         mark=WORD_MARKS[verdict.verdict],
         marks=MARKS,
         claims=claims[:WORST],

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from analysis.evidence import Evidence
 from analysis.report import charts
+from analysis.report.advice import next_step
 from analysis.report.bundle import drawing_code
 from analysis.report.filters import FILTERS
 from analysis.report.order import WORD_MARKS, worst_first
@@ -48,6 +49,7 @@ def _page(template: str, evidence: Evidence, verdict: Verdict | None) -> str:
         evidence=evidence,
         claims=worst_first(verdict) if verdict else [],
         mark=WORD_MARKS[verdict.verdict] if verdict else "",
+        next_step=next_step(verdict) if verdict else "",
         curves=_shown(evidence),
     )
 

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.evidence import Evidence
+from analysis.report.advice import next_step
 from analysis.report.filters import after, before, change, interval, margin, what
 from analysis.report.order import MARKS, WORD_MARKS, worst_first
 from analysis.verdict import Claim, QuantileCell, State, Verdict, Watch, Word
@@ -32,7 +33,11 @@ _CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if ch
 def render(verdict: Verdict) -> RenderableType:
     """Everything that a person at a terminal needs; printing it is the command's business."""
     word = Text.assemble((f" {WORD_MARKS[verdict.verdict]} {verdict.verdict} ", _STYLES[verdict.verdict]))
-    parts: list[RenderableType] = [word + plain(f"  {verdict.headline}"), Text()]
+    parts: list[RenderableType] = [
+        word + plain(f"  {verdict.headline}"),
+        plain(next_step(verdict), style="bold"),
+        Text(),
+    ]
     if len(verdict.reasons) > 1:
         parts += [plain(f"  • {reason}") for reason in verdict.reasons[:REASONS]]
         if len(verdict.reasons) > REASONS:
