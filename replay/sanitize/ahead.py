@@ -20,7 +20,8 @@ FEW = 20
 """After so many new texts it is worth while to look for others,"""
 ENOUGH = 40
 """and with so many others to map them together."""
-LONGEST = 128
+_LONGEST = 128
+"""Longer texts are mapped alone, as is whatever is no simple one."""
 _BATCH = 2_000
 _RUN = r"(?!eyJ)[A-Za-z0-9]++"
 _GAP = rf"(?:_++|(?<=[A-Za-z])(?: |\.(?!(?:{TOP_DOMAINS})(?![A-Za-z0-9])))(?=[A-Za-z]))"
@@ -84,6 +85,6 @@ def _is_by_runs(text: str) -> bool:
     """Whether a text of the form of a simple one is neither running text nor base64 of another."""
     if len(text) < _SHORTEST_BASE64:
         return True
-    if len(text) > LONGEST or text.count(" ") > _MOST_SPACES:
+    if len(text) > _LONGEST or text.count(" ") > _MOST_SPACES:
         return False
     return BASE64.fullmatch(text) is None or unbase64(text) is None

@@ -58,9 +58,14 @@ class FF1:
     def encrypt_all(self, numbers: NDArray[np.uint64], radix: int, lengths: Sequence[int]) -> NDArray[np.uint64]:
         """``encrypt`` of many numbers, each of its own length, with no tweak: one call of AES a round for all.
 
-        Halves must be below 2 ** 32 (``radix ** ceil(length / 2)``), which is so for nine letters or digits.
+        Each number must be inside its domain.
+
+        Raises:
+            ValueError: a domain is smaller than a million, or half of it is above 2 ** 32 (more than twelve letters).
         """
         shapes = {length: _shape(radix, length) for length in set(lengths)}
+        if any(shape.v_size > 1 << 32 for shape in shapes.values()):
+            raise ValueError("half of the domain is above 2 ** 32")
         u_size, v_size, step = (
             np.array([getattr(shapes[length], field) for length in lengths], np.uint64)
             for field in ("u_size", "v_size", "step")

@@ -49,6 +49,11 @@ def test_numbers_of_several_lengths_are_encrypted_together_as_alone(drawn: list[
     assert found.tolist() == [CIPHER.encrypt(number, 26, length) for length, number in drawn]
 
 
+def test_a_domain_that_is_too_large_for_arrays_is_refused() -> None:
+    with pytest.raises(ValueError, match="above 2"):
+        CIPHER.encrypt_all(np.array([1], np.uint64), 26, [13])
+
+
 def test_a_domain_below_a_million_is_refused() -> None:
     with pytest.raises(ValueError, match="at least a million"):
         CIPHER.encrypt(1, 10, 5)
