@@ -61,6 +61,7 @@ def judge(comparison: Comparison, gate: Gate, reference: Comparison | None = Non
     broken = _breakdown(comparison)
     failed = sorted((c.claim for c in settled if c.claim.state is State.FAILED), key=_gravity)
     missing = [c for c in settled if c.is_required and c.claim.state in {State.OPEN, State.UNJUDGED}]
+    missing.sort(key=lambda item: (item.claim.state is State.OPEN, _gravity(item.claim)))
 
     if faults:
         word, reasons = Word.INVALID, faults

@@ -20,5 +20,8 @@ def next_step(verdict: Verdict) -> str:
         where = f"Begin with {failed[0].route}" if failed else "Begin with the timeline: it shows when it gave way"
         return f"Now: do not release this build. {where}."
     if verdict.verdict is Word.INVALID:
-        return "Now: the build is neither cleared nor blamed. Mend what the first reason names, then run it again."
+        return (
+            "Now: no figure of this run is evidence, so the build is neither cleared nor blamed. "
+            "Mend what the first reason names, then run it again."
+        )
     return "Now: this is no pass and no failure. Do not release on it; do what the reasons say, then judge again."

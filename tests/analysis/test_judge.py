@@ -82,6 +82,14 @@ def test_fast_failures_are_no_speed_up(tmp_path: Path) -> None:
     assert found.verdict is Word.NOT_READY
 
 
+def test_what_looks_worst_is_the_first_reason_of_an_open_verdict(tmp_path: Path) -> None:
+    found = verdict(tmp_path, shop(2, slower={"GET /search": 1.09}), Gate(slice_s=2.0))
+
+    assert found.verdict is Word.INCONCLUSIVE
+    assert len(found.reasons) > 1
+    assert found.reasons[0].startswith("GET /search p")
+
+
 def test_a_change_near_the_margin_is_inconclusive_with_advice(tmp_path: Path) -> None:
     found = verdict(tmp_path, shop(2, slower={"GET /search": 1.22}))
 
