@@ -4,7 +4,7 @@
 
 Records the shop's visitors once, imports the recording under three policies and one key, and replays its safe
 requests against a staging with the same catalogue (keep), one that was filled through ``replay pseudonymise``, and
-one with a catalogue of its own (pools). Then everything, writes too, against the same catalogue as it was before the
+one with a catalogue of its own (pools: a table by hand, and what ``--harvest`` finds). Then everything, writes too, against the same catalogue as it was before the
 first visitor: once with links and accounts of its own, once without any rules. Takes about four minutes.
 """
 
@@ -220,21 +220,23 @@ def main() -> None:
             arguments = ("flows", "-o", f"./{policy}", "--policy", f"{policy}.toml", "--key-file", "team.key")
             replay(folder, "import", "flows", *arguments)
         rows: list[tuple[str, Outcome, Outcome]] = []
-        pools = ("--pools", "pools.toml")
+        pools, harvested = ("--pools", "pools.toml"), ("--pools", "harvested/pools.toml")
+        foreign = foreign_catalogue(folder, production)
         stagings: tuple[tuple[str, Path, str, str, tuple[str, ...]], ...] = (
             ("the same catalogue · keep", production, "nothing", "keep", ()),
             ("production's, mapped · pseudonymise", mapped_catalogue(folder, production), "", "mapped", ()),
-            ("foreign · pools", foreign_catalogue(folder, production), "mapped", "mapped", pools),
+            ("foreign · pools by hand", foreign, "mapped", "mapped", pools),
+            ("foreign · pools harvested", foreign, "", "mapped", harvested),
         )
-        for title, database, unaided, aided, more in () if options.writes_alone else stagings:
-            name = database.stem
-            if not unaided:  # the same capture, and staging as it was before its data were mapped
+        for number, (title, database, unaided, aided, more) in enumerate(() if options.writes_alone else stagings):
+            if aided == "mapped" and not more:  # the same capture, and staging as it was before its data were mapped
                 with shop(children, production) as url:
-                    without = outcome(folder, f"{name}-without", "mapped", url)
+                    without = outcome(folder, f"{number}-without", "mapped", url)
             with shop(children, database) as url:
                 if unaided:
-                    without = outcome(folder, f"{name}-without", unaided, url)
-                rows.append((title, without, outcome(folder, f"{name}-with", aided, url, *more)))
+                    harvest = ("--harvest", "harvested") if more else ()
+                    without = outcome(folder, f"{number}-without", unaided, url, *harvest)
+                rows.append((title, without, outcome(folder, f"{number}-with", aided, url, *more)))
         found = []
         for name, options_of_plan, options_of_run in (
             ("alone", ("--rules", "none"), ()),

@@ -51,6 +51,8 @@ class _Errand:
     waiting: deque[_Job] = field(default_factory=deque)
     met: set[bytes] = field(default_factory=set)
     """The request lines that were put in line."""
+    shown: set[int] = field(default_factory=set)
+    """The rows that its answers showed, as hashes."""
     names: frozenset[str] = frozenset()
     """Parameters that its recorded queries name."""
     requests: int = 0
@@ -79,7 +81,7 @@ class Harvester:
         self._ask = ask
         self._errands = [_errand(each, _answered_well(each.requests, rows)) for each in work.errands]
         self._trials = [(each, of) for each in work.trials if (of := _answered_well(each.requests, rows))]
-        self._rows: dict[tuple[tuple[str, str], ...], int] = {}
+        self._rows: dict[tuple[tuple[str, str], ...], _Errand] = {}
         """Each row, and the errand that brought it first."""
         self._values: defaultdict[str, set[str]] = defaultdict(set)
         self._sent = 0
@@ -87,10 +89,10 @@ class Harvester:
     async def harvest(self) -> Harvest:
         """Everything that was found, when it is enough, when nothing is left to ask, or when enough was sent."""
         while self._sent < self._work.most:
-            ready = [number for number, each in enumerate(self._errands) if each.waiting and self._is_wanted(each)]
-            for number in ready:
+            ready = [each for each in self._errands if each.waiting and self._is_wanted(each)]
+            for errand in ready:
                 if self._sent < self._work.most:
-                    await self._run(number, self._errands[number].waiting.popleft())
+                    await self._run(errand, errand.waiting.popleft())
             if not ready:
                 break
         gathered = [
@@ -101,8 +103,7 @@ class Harvester:
     def _is_wanted(self, errand: _Errand) -> bool:
         return any(len(self._values[column]) < self._work.wanted[column] for column in errand.takes.values())
 
-    async def _run(self, number: int, job: _Job) -> None:
-        errand = self._errands[number]
+    async def _run(self, errand: _Errand, job: _Job) -> None:
         errand.requests += 1
         answer = await self._answer(job.row, job.wire)
         if answer is None:
@@ -110,8 +111,13 @@ class Harvester:
         errand.answered += 1
         found = rows_of(answer, errand.takes, job.known)
         await self._try(errand, found)
+        before = len(errand.shown)
         for row in found:
-            self._keep(number, {column: row[column] for column in row if column not in errand.dropped})
+            key = tuple(sorted((column, row[column]) for column in row if column not in errand.dropped))
+            errand.shown.add(hash(key))
+            self._keep(errand, key)
+        if len(errand.shown) == before:
+            return  # a calendar has a next page for ever
         target = job.wire.split(b" ", 2)[1].decode("latin-1")
         for page in pages(answer, target, errand.names):
             method, _, rest = job.wire.split(b" ", 2)
@@ -141,37 +147,32 @@ class Harvester:
                 errand.dropped.append(column)
                 errand.takes = {place: each for place, each in errand.takes.items() if each != column}
 
-    def _keep(self, number: int, row: Mapping[str, str]) -> None:
-        key = tuple(sorted(row.items()))
-        taken = set(self._errands[number].order.takes.values())
-        if key in self._rows or taken.isdisjoint(row) or len(self._rows) >= MOST_ROWS:
+    def _keep(self, errand: _Errand, key: tuple[tuple[str, str], ...]) -> None:
+        """Keep a new row, and put it in line wherever something can be asked for with it."""
+        row = dict(key)
+        if key in self._rows or row.keys().isdisjoint(errand.order.takes.values()) or len(self._rows) >= MOST_ROWS:
             return
-        self._rows[key] = number
+        self._rows[key] = errand
         for column, value in key:
             self._values[column].add(value)
-        for errand in self._errands:
-            needs = errand.order.needs
-            if needs and errand.rows and row.keys() >= set(needs.values()):
-                base = errand.rows[0]
-                known = {column: row[column] for column in needs.values()}
-                errand.put(base, _filled(base.wire, needs, row), known)
+        for other in self._errands:
+            needs = other.order.needs
+            if needs and other.rows and row.keys() >= set(needs.values()):
+                base = other.rows[0]
+                other.put(base, _filled(base.wire, needs, row), {column: row[column] for column in needs.values()})
 
     def _is_doubtful(self, errand: _Errand, column: str) -> bool:
         return f"{errand.order.route} {column}" in self._work.doubtful
 
     def _kept(self) -> Iterable[tuple[tuple[str, str], ...]]:
-        """The rows, without columns that nobody is sure of."""
-        doubtful = [
-            {
-                column
-                for column in each.order.takes.values()
-                if column not in each.tried and self._is_doubtful(each, column)
-            }
-            for each in self._errands
-        ]
+        """The rows, without columns that staging does not know, or that nobody is sure of."""
         kept = (
-            tuple((column, value) for column, value in row if column not in doubtful[number])
-            for row, number in self._rows.items()
+            tuple(
+                (column, value)
+                for column, value in row
+                if column not in errand.dropped and (column in errand.tried or not self._is_doubtful(errand, column))
+            )
+            for row, errand in self._rows.items()
         )
         return dict.fromkeys(row for row in kept if row)
 

@@ -55,6 +55,7 @@ def harvest(order: Order, found: Sequence[Missing], exchanges: Exchanges, clones
     manifest = order.plan.manifest
     columns = columns_of(found, manifest)
     if not columns:
+        stdout.print("Harvest: nothing that is missing is a matter of rows.")
         return
     finder = SourceFinder({spot: column for column, spots in columns.items() for spot in spots}, answering(manifest))
     for exchange in islice(exchanges(), MAX_EXCHANGES):

@@ -33,7 +33,7 @@ from replay.sanitize.policy import load_policy
 from tests.factories import capture_manifest
 from tests.services.recorded import recorded, sanitised
 from tests.services.rows import Depot
-from tests.services.web import Asked
+from tests.services.web import Answered, Asked, page
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,18 @@ def test_no_more_is_sent_than_may_be(tmp_path: Path, visits: list[Exchange]) -> 
 
     assert harvested(tmp_path, visits, staging, most=9).harvest.requests <= 9
     assert all(each.startswith("GET ") for each in staging.asked)
+
+
+def test_a_list_that_goes_on_without_anything_new_is_left(tmp_path: Path, visits: list[Exchange]) -> None:
+    class Endless(Depot):
+        def _page(self, number: int) -> Answered:
+            more = f'<a href="/products?page={number + 1}">more</a>'
+            return page(f'<a href="/products/{301 + number % 3}">Thing</a>{more}')
+
+    staging = Staging(Endless(2))
+    harvested(tmp_path, visits, staging, wanted=dict.fromkeys(("products", "users", "stock", "orders"), 10_000))
+
+    assert sum(each.startswith("GET /products?") for each in staging.asked) < 20
 
 
 def html(text: str) -> Places:

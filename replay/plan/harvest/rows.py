@@ -12,6 +12,7 @@ from replay.plan.links.places import general, last_name
 from replay.plan.links.values import is_candidate
 
 _LONGEST = 200
+_LONGEST_QUERY = 1_000
 _INDEX = re.compile(r"/\d+(?=/|$)")
 _STEPS = frozenset({".", ".."})
 
@@ -63,7 +64,7 @@ def _is_usable(value: str) -> bool:
 
 
 def _is_plain(query: str) -> bool:
-    return query.isascii() and all(32 < ord(character) < 127 for character in query)
+    return query.isascii() and len(query) <= _LONGEST_QUERY and all(32 < ord(character) < 127 for character in query)
 
 
 def _object(place: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from replay.plan.probe import Spot
 from replay.private_files import write_whole
 
 POOLS_NAME = "pools.toml"
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 type HarvestedRow = Mapping[str, str]
 
@@ -83,16 +85,20 @@ def write_pools(
     """
     lines = [f"version = {POOLS_VERSION}"]
     for table in found:
-        name = json.dumps(table.name)
+        name = _key(table.name)
         lines += ["", f"[pools.{name}]", f"file = {json.dumps(f'{table.name}.csv')}", "", f"[pools.{name}.columns]"]
         for column in table.columns:
             places = ", ".join(json.dumps(str(spot), ensure_ascii=False) for spot in spots[column])
             note = " ".join(str(notes[column]).split())
-            lines += [f"# {note}", f"{json.dumps(column)} = [{places}]"]
+            lines += [f"# {note}", f"{_key(column)} = [{places}]"]
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
         write_whole(folder / f"{table.name}.csv", text.getvalue().encode())
     write_whole(folder / POOLS_NAME, ("\n".join(lines) + "\n").encode())
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name)
 
 
 def _top(column: str, parents: Mapping[str, str]) -> str:
