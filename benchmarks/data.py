@@ -4,8 +4,9 @@
 
 Records the shop's visitors once, imports the recording under three policies and one key, and replays its safe
 requests against a staging with the same catalogue (keep), one that was filled through ``replay pseudonymise``, and
-one with a catalogue of its own (pools: a table by hand, and what ``--harvest`` finds). Then everything, writes too, against the same catalogue as it was before the
-first visitor: once with links and accounts of its own, once without any rules. Takes about four minutes.
+one with a catalogue of its own (pools: a table by hand, and what ``--harvest`` finds). Then everything, writes too,
+against the same catalogue as it was before the first visitor: once with links and accounts of its own, once without
+any rules. Takes about six minutes.
 """
 
 from __future__ import annotations

@@ -85,9 +85,10 @@ def work_of(
         for spot in spots:
             needs[spot.route][spot.place] = column
     takes: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for source in sources:
-        if source.column not in needs.get(source.route, {}).values():  # else it shows what it was asked for
-            takes[source.route][source.place] = source.column
+    # What a route is asked for it shows as well: that is nothing new.
+    used = [each for each in sources if each.column not in needs.get(each.route, {}).values()]
+    for source in used:
+        takes[source.route][source.place] = source.column
     trials = [route for route in answering(manifest) if route in needs]
     requests = askable(dict.fromkeys(trials, _TRIED_A_ROUTE) | dict.fromkeys(takes, _ASKED_A_ROUTE))
     return Work(
@@ -102,5 +103,5 @@ def work_of(
             if requests.get(route)
         ],
         wanted={column: _ENOUGH * count for column, count in needed.items()},
-        doubtful=[f"{source.route} {source.column}" for source in sources if not source.is_sure],
+        doubtful=[f"{source.route} {source.column}" for source in used if not source.is_sure],
     )
