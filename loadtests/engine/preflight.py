@@ -140,7 +140,7 @@ def served[Q](kind: type[Q], run: Callable[[Admitted, Q, BinaryIO], Coroutine[No
             with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
                 runner.run(run(order, question, output))
     except ReplayError as error:
-        sys.stderr.write(f"\npreflight: {error}\n")  # a line of its own, whatever a hooks file printed before it
+        sys.stderr.write(f"preflight: {error}\n")
         return error.exit_code
     except (IndexError, msgspec.DecodeError):
         sys.stderr.write("preflight: is started by 'replay run' and 'replay plan'.\n")

@@ -105,9 +105,9 @@ def _asked(module: str, spec_path: Path, question: msgspec.Struct, environment: 
     )
     if done.returncode:
         # Nothing else of it is shown: a hooks file prints there too, and the text of a bug may quote an answer.
-        said = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2]
-        if done.returncode in _REFUSALS and said.startswith(_SAYS):
-            raise _REFUSALS[done.returncode](said.removeprefix(_SAYS))
+        _, says, said = done.stderr.decode(errors="replace").rstrip().rpartition(_SAYS)
+        if done.returncode in _REFUSALS and says and "\n" not in said:
+            raise _REFUSALS[done.returncode](said)
         raise IncompleteError(f"the preflight died (code {done.returncode}). Please report it.")
     return done.stdout
 
