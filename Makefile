@@ -45,10 +45,11 @@ bytecode: $(READY)
 	@$(BIN)/pytest --collect-only --quiet --quiet --no-header -p no:cacheprovider >$(VENV)/collected || { cat $(VENV)/collected; exit 1; }
 
 # What judges times runs two at a time, when nothing else does; the tests of a file share their runs, and the longest
-# files begin first (tests/conftest.py). Most other tests wait for something now and then, so four share two cores.
+# files begin first (tests/conftest.py). Most other tests wait for something now and then, so four share two cores, and who
+# has no test left takes one of another's.
 test: $(READY)
 	@$(MAKE) --no-print-directory -j 2 lint bytecode
-	$(BIN)/pytest -n 4 --maxschedchunk 50 -m "not timed"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not timed"
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m timed $$(grep -rl "mark.timed" tests --include="*.py")
 
 test-quick: $(READY)
