@@ -46,7 +46,9 @@ def quantile(p: float) -> str:
 
 
 def times(factor: float) -> str:
-    """A factor as '2.3 ×' or '40 ×'."""
+    """A factor as '2.3 ×', '40 ×' or '0.95 ×': below one, a tenth decides."""
+    if factor < 1:
+        return f"{factor:.3g} ×"
     return f"{factor:.1f} ×" if factor < 10 else f"{factor:,.0f} ×"
 
 
