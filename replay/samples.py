@@ -103,13 +103,15 @@ def _check(path: Path, schema: pa.Schema) -> None:
 class SampleWriter:
     """Writes samples as an Arrow stream, one record batch a call.
 
-    The file is flushed with every batch, so a crash loses at most what was not yet handed over.
+    The file is flushed with every batch, so a crash loses at most what was not yet handed over. A batch of no rows
+    comes first: Arrow writes the schema with the first one only, and before it the file can be read by nobody.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = os.fdopen(create_private(path), "wb")
         self._writer = pa.ipc.new_stream(self._file, SCHEMA)
         self.rows = 0
+        self.write(pa.RecordBatch.from_arrays([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA))
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write one batch of ``SCHEMA`` and flush it to the operating system."""

@@ -155,6 +155,7 @@ class Engine:
 
     async def play(self) -> Finished:
         """Do as the worker says, to the end."""
+        await self._recorder.begun
         self._pacer.idle_turn_ns = await idle_turn_ns(self._loop)
         self._loop.add_reader(sys.stdin.fileno(), self._listen)
         self._outbox.put(Ready())

@@ -39,6 +39,10 @@ class Names(msgspec.Struct, frozen=True):
     methods: Sequence[str]
 
 
+class Begun(msgspec.Struct, frozen=True, tag="begun"):
+    """The writer's first word: it has loaded, and its files are open."""
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The writer's word that samples or the journal can no longer be written."""
 
@@ -51,7 +55,7 @@ class Written(msgspec.Struct, frozen=True, tag="written"):
     samples: int
 
 
-words: msgspec.json.Decoder[Failed | Written] = msgspec.json.Decoder(Failed | Written)
+words: msgspec.json.Decoder[Begun | Failed | Written] = msgspec.json.Decoder(Begun | Failed | Written)
 
 
 def frames(source: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -28,6 +28,7 @@ from loadtests.engine.handover import (
     PACKED,
     SAMPLES,
     TICK,
+    Begun,
     Failed,
     Names,
     Written,
@@ -95,6 +96,9 @@ class Recorder:
         self.waiting_bytes = 0
         """What the pipe had no room for yet."""
         self.writer_pid = self._process.pid
+        self.begun: asyncio.Future[None] = loop.create_future()
+        """Done when the writer has loaded, which would take an engine on the same core a tenth of its first seconds,
+        or never will."""
         self._written: Written | None = None
         self._closing = False
         self.samples = 0
@@ -213,6 +217,8 @@ class Recorder:
     def _listen(self) -> None:
         for line in self._words.lines():
             match words.decode(line):
+                case Begun():
+                    self._begin()
                 case Failed(reason):
                     self.failure = self.failure or reason
                 case Written() as last:
@@ -220,6 +226,11 @@ class Recorder:
         if self._words.ended and not self._closing:
             self._loop.remove_reader(self._hearing)
             self.failure = self.failure or "the process that writes samples is gone"
+            self._begin()
+
+    def _begin(self) -> None:
+        if not self.begun.done():
+            self.begun.set_result(None)
 
 
 def _write_all(fd: int, content: bytes) -> None:

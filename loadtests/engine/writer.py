@@ -21,7 +21,7 @@ import pyarrow as pa
 from loadtests.engine import handover
 from loadtests.engine.control import Outbox, Progress, RouteCounts
 from loadtests.engine.counts import count, merge
-from loadtests.engine.handover import RECORD, Failed, Names, Records, Written
+from loadtests.engine.handover import RECORD, Begun, Failed, Names, Records, Written
 from replay.journal import EngineTick
 from replay.private_files import create_private
 from replay.runs import Tick
@@ -163,7 +163,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # the engine ends us, with its input
     os.nice(_NICENESS)
 
-    def say(word: Failed | Written) -> None:
+    def say(word: Begun | Failed | Written) -> None:
         with contextlib.suppress(OSError):  # the engine was killed: nobody wants to know
             os.write(int(telling), msgspec.json.encode(word) + b"\n")
 
@@ -183,6 +183,7 @@ def main() -> None:
     except OSError as error:
         say(Failed(f"samples cannot be written ({error.strerror})"))
         return
+    say(Begun())
     for kind, content in handover.frames(sys.stdin.buffer):
         writer.take(kind, content)
     samples = writer.close()

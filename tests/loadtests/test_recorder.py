@@ -116,6 +116,13 @@ def test_samples_come_back_as_they_were_recorded(tmp_path: Path) -> None:
     assert rows[9]["route"] == "GET /b"
 
 
+def test_it_has_begun_when_its_file_can_be_read(tmp_path: Path) -> None:
+    with recording(tmp_path) as (recorder, loop):
+        loop.run_until_complete(asyncio.wait_for(recorder.begun, 20))
+
+        assert rows(tmp_path / "samples-000.arrow") == []
+
+
 def test_what_was_recorded_is_on_disk_in_order_when_it_has_closed(tmp_path: Path) -> None:
     count = 2 * BUFFER_ROWS + 7
     with recording(tmp_path, tmp_path / "created.jsonl") as (one, _):
@@ -194,9 +201,10 @@ def test_a_writer_makes_batches_of_bounded_size_and_names_routes_as_they_were_kn
     one.take(handover.NAMES, msgspec.json.encode(Names(["GET /a", "GET /b"], ["GET"])))
     one.take(handover.SAMPLES, block.tobytes())
     samples = one.close()
-    batches = list(read_batches(tmp_path / "samples-000.arrow"))
+    first, *batches = read_batches(tmp_path / "samples-000.arrow")
 
     assert samples == BATCH_ROWS * 2
+    assert first.num_rows == 0  # the schema's
     assert [batch.num_rows for batch in batches] == [BATCH_ROWS, BATCH_ROWS * 3 // 4, BATCH_ROWS // 4]
     assert batches[2].column("route").to_pylist() == ["GET /b"] * (BATCH_ROWS // 4)
 
