@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from shop import rehearsable, replay, shop
 
 from analysis.gate_file import Gate, ValidityLimits
 from analysis.rehearsal import rehearse
 from replay.demo.children import Children
-from replay.demo.store import create
-from replay.demo.tour import free_port, is_listening, open_shop
 
 GATE = Gate(
     slice_s=0.5,
@@ -134,32 +131,16 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, Children() as children:
         folder = Path(scratch)
-        _capture(folder, children, asked.seconds, asked.rate)
+        rehearsable(folder, children, asked.seconds, asked.rate)
         for number, row in enumerate(ROWS):
             if asked.only in row.name:
                 print(f"{row.name:<50} {_judged(folder, children, row, number, asked.seconds)}", flush=True)
 
 
-def _capture(folder: Path, children: Children, seconds: float, rate: float) -> None:
-    create(folder / "production.db")
-    shutil.copy(folder / "production.db", folder / "staging.db")
-    with _shop(children, folder / "production.db", ()) as production:
-        listen = f"127.0.0.1:{free_port()}"
-        policy = ("--policy", "builtin:demo", "--duration", f"{seconds + 60:.0f}s")
-        order = _replay("capture", str(folder / "capture"), "--upstream", production, "--listen", listen, *policy)
-        capture = children.start(order)
-        assert is_listening(listen, capture)
-        options = ["--seconds", f"{seconds:g}", "--rate", f"{rate:g}", "--seed", "1"]
-        children.run([sys.executable, "-m", "replay.demo.visitors", f"http://{listen}", *options])
-        assert children.end(capture) == 0
-    for verb, name in (("baseline", "production"), ("plan", "shop.plan")):
-        assert children.run(_replay(verb, str(folder / "capture"), "-o", str(folder / name))) == 0
-
-
 def _judged(folder: Path, children: Children, row: Row, number: int, seconds: float) -> str:
     run = folder / f"run-{number}"
-    with _shop(children, folder / "staging.db", row.build) as staging:
-        order = _replay("run", str(folder / "shop.plan"), "--target", staging, "-o", str(run), "--no-preflight")
+    with shop(children, folder / "staging.db", 1, row.build) as staging:
+        order = replay("run", str(folder / "shop.plan"), "--target", staging, "-o", str(run), "--no-preflight")
         order += row.options
         if row.most_kib:
             order = ["bash", "-c", f'ulimit -f {row.most_kib}; exec "$@"', "bash", *order]
@@ -187,19 +168,6 @@ def _once_it_sends(run: subprocess.Popen[bytes]) -> None:
     while not engines(run) and run.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(4)  # its first requests
-
-
-@contextlib.contextmanager
-def _shop(children: Children, database: Path, options: tuple[str, ...]) -> Iterator[str]:
-    shop = open_shop(children, database, 1, options)
-    try:
-        yield shop.url
-    finally:
-        children.end(shop.process)
-
-
-def _replay(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "replay", *arguments]
 
 
 if __name__ == "__main__":

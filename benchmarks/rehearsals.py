@@ -13,22 +13,20 @@ take turns, and the table so far is printed after each turn. Everything is on lo
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from shop import rehearsable, replay, shop
 
 from analysis.calibration import Calibration, read_calibration
 from analysis.gate_file import Gate
 from analysis.rehearsal import rehearse
 from analysis.verdict import Claim, State, Verdict
 from replay.demo.children import Children
-from replay.demo.store import create
-from replay.demo.tour import free_port, is_listening, open_shop
 
 SEARCH = "GET /search"
 PRODUCT = "GET /products/{product_id}"
@@ -86,7 +84,7 @@ def main() -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         course = Course(folder, asked.seconds, asked.rate, asked.scale, asked.runs, asked.worse)
         children = stack.enter_context(Children())
-        _capture(course, children)
+        rehearsable(course.folder, children, course.seconds, course.rate, USUAL)
         print(_unchanged(course, children))
         builds = [Build(name, options) for name, options in _builds()]
         for number in range(course.worse):
@@ -95,30 +93,12 @@ def main() -> None:
             print("\n".join(map(str, builds)), flush=True)
 
 
-def _capture(course: Course, children: Children) -> None:
-    """Production's traffic through the proxy, its baseline and its plan."""
-    create(course.folder / "production.db")
-    shutil.copy(course.path("production.db"), course.path("staging.db"))
-    with _shop(course, children, "production", 1, USUAL) as production:
-        listen = f"127.0.0.1:{free_port()}"
-        policy = ("--policy", "builtin:demo", "--duration", f"{course.seconds + 60:.0f}s")
-        capture = children.start(
-            _replay("capture", course.path("capture"), "--upstream", production, "--listen", listen, *policy)
-        )
-        assert is_listening(listen, capture)
-        options = ["--seconds", f"{course.seconds:g}", "--rate", f"{course.rate:g}", "--seed", "1"]
-        children.run([sys.executable, "-m", "replay.demo.visitors", f"http://{listen}", *options])
-        assert children.end(capture) == 0
-    assert children.run(_replay("baseline", course.path("capture"), "-o", course.path("production"))) == 0
-    assert children.run(_replay("plan", course.path("capture"), "-o", course.path("shop.plan"))) == 0
-
-
 def _unchanged(course: Course, children: Children) -> str:
     """The A/A runs, and what ``replay calibrate`` says of them."""
-    with _shop(course, children, "staging", 2, USUAL) as staging:
+    with shop(children, course.folder / "staging.db", 2, USUAL) as staging:
         order = [course.path("shop.plan"), "--target", staging, "--scale", f"{course.scale:g}", "--warmup", "4s"]
         repeats = ["--runs", str(course.runs), "--slice", "2", "-o", course.path("noise")]
-        assert children.run(_replay("calibrate", *order, *repeats)) == 0
+        assert children.run(replay("calibrate", *order, *repeats)) == 0
     found: Calibration = read_calibration(course.folder / "noise")
     pairs = found.pairs
     return (
@@ -139,9 +119,9 @@ def _builds() -> Iterator[tuple[str, list[str]]]:
 def _rehearse(course: Course, children: Children, build: Build, number: int) -> None:
     """One rehearsal of a worse build, counted."""
     run = f"{build.name.replace(' ', '-').replace('%', '')}-{number}"
-    with _shop(course, children, "staging", 10 + number, build.options) as staging:
+    with shop(children, course.folder / "staging.db", 10 + number, build.options) as staging:
         order = [course.path("shop.plan"), "--target", staging, "--scale", f"{course.scale:g}", "--warmup", "4s"]
-        assert children.run(_replay("run", *order, "-o", course.path(run))) == 0
+        assert children.run(replay("run", *order, "-o", course.path(run))) == 0
     verdict = _judged(course, course.folder / run)
     about = _claims(verdict, build.name)
     build.words[verdict.verdict] += 1
@@ -168,19 +148,6 @@ def _claims(verdict: Verdict, name: str) -> list[Claim]:
     """The claims that the build's fault is about."""
     route, kinds = (SEARCH, {"latency"}) if name.startswith("search") else (PRODUCT, {"errors"})
     return [claim for claim in verdict.claims if claim.route == route and claim.kind in kinds]
-
-
-@contextmanager
-def _shop(course: Course, children: Children, name: str, seed: int, options: Sequence[str]) -> Iterator[str]:
-    shop = open_shop(children, course.folder / f"{name}.db", seed, options)
-    try:
-        yield shop.url
-    finally:
-        children.end(shop.process)
-
-
-def _replay(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "replay", *arguments]
 
 
 if __name__ == "__main__":

@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 BEGAN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def har(visited: Sequence[tuple[str, int]]) -> str:
-    """A browser's recording of URLs and when each was asked for, in milliseconds; style sheets are in its cache."""
+@dataclass(frozen=True)
+class Visit:
+    """One request of a browser, when it was made, and what came back."""
+
+    url: str
+    at_ms: int = 0
+    status: int = 200
+    text: str = "ok"
+    mime: str = "text/html"
+    agent: str = ""
+
+
+def har(visits: Iterable[Visit]) -> str:
+    """A browser's recording of these visits."""
     browser = {"name": "a browser", "version": "1"}
-    entries = [_entry(url, at_ms) for url, at_ms in visited]
-    return json.dumps({"log": {"version": "1.2", "creator": browser, "entries": entries}})
+    return json.dumps({"log": {"version": "1.2", "creator": browser, "entries": [_entry(visit) for visit in visits]}})
 
 
-def _entry(url: str, at_ms: int) -> dict[str, object]:
+def _entry(visit: Visit) -> dict[str, object]:
     return {
-        "startedDateTime": (BEGAN + timedelta(milliseconds=at_ms)).isoformat(),
+        "startedDateTime": (BEGAN + timedelta(milliseconds=visit.at_ms)).isoformat(),
         "time": 15,
         "request": {
             "method": "GET",
-            "url": url,
+            "url": visit.url,
             "httpVersion": "HTTP/1.1",
             "cookies": [],
-            "headers": [{"name": "User-Agent", "value": "Mozilla/5.0 Firefox/130.0"}],
+            "headers": [{"name": "User-Agent", "value": visit.agent}] if visit.agent else [],
             "queryString": [],
             "headersSize": -1,
             "bodySize": 0,
         },
         "response": {
-            "status": 304 if url.endswith(".css") else 200,
+            "status": visit.status,
             "statusText": "",
             "httpVersion": "HTTP/1.1",
             "cookies": [],
-            "headers": [{"name": "Content-Type", "value": "text/html"}],
-            "content": {"size": 2, "mimeType": "text/html", "text": "ok"},
+            "headers": [{"name": "Content-Type", "value": visit.mime}],
+            "content": {"size": len(visit.text), "mimeType": visit.mime, "text": visit.text},
             "redirectURL": "",
             "headersSize": -1,
-            "bodySize": 2,
+            "bodySize": len(visit.text),
         },
         "cache": {},
         "timings": {"send": 0, "wait": 14, "receive": 1},

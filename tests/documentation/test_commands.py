@@ -11,7 +11,7 @@ import pytest
 
 from replay.cli.main import main
 from tests.documentation.pages import Block, blocks, commands
-from tests.recordings import har
+from tests.recordings import Visit, har
 
 PAGES = {"docs/formats.md", "docs/policy.md", "docs/sanitising.md", "docs/sessions.md"}
 VERBS = {"import", "export", "policy", "learn", "plan"}
@@ -48,7 +48,7 @@ def log(line: str) -> str:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the pages name: recordings of each kind, a capture ``friday``, policies and rules."""
     folder = tmp_path_factory.mktemp("pages")
-    recording = har([(f"https://shop.example/items/{number}", 10 * number) for number in range(10)])
+    recording = har(Visit(f"https://shop.example/items/{number}", 10 * number) for number in range(10))
     (folder / "recording.har").write_text(recording)
     (folder / "visits").mkdir()
     (folder / "visits" / "one.har").write_text(recording)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from replay.cli.main import main
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
 from replay.storage import Store, is_address, shown
 from tests.end_to_end.service import Service
+from tests.recordings import Visit, har
 
 moto = pytest.importorskip("moto.server", reason="moto is not installed")
 
@@ -43,38 +43,12 @@ def s3() -> Iterator[fs.S3FileSystem]:
     server.stop()
 
 
-def har(url: str, requests: int) -> str:
-    entries = [
-        {
-            "startedDateTime": f"2026-03-02T10:00:{number * 0.05:06.3f}Z",
-            "time": 15,
-            "request": {
-                "method": "GET",
-                "url": f"{url}/{'ab'[number % 2]}",
-                "httpVersion": "HTTP/1.1",
-                "headers": [],
-                "queryString": [],
-                "cookies": [],
-                "headersSize": -1,
-                "bodySize": 0,
-            },
-            "response": {
-                "status": 200,
-                "statusText": "OK",
-                "httpVersion": "HTTP/1.1",
-                "headers": [{"name": "Content-Type", "value": "application/json"}],
-                "cookies": [],
-                "content": {"size": 12, "mimeType": "application/json", "text": '{"ok": true}'},
-                "redirectURL": "",
-                "headersSize": -1,
-                "bodySize": 12,
-            },
-            "cache": {},
-            "timings": {"send": 0, "wait": 14, "receive": 1},
-        }
+def recording(url: str, requests: int) -> str:
+    """A visit of two pages in turn, twenty a second."""
+    return har(
+        Visit(f"{url}/{'ab'[number % 2]}", 50 * number, text='{"ok": true}', mime="application/json")
         for number in range(requests)
-    ]
-    return json.dumps({"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": entries}})
+    )
 
 
 def test_capture_plan_baseline_run_and_gate_go_by_addresses(
@@ -91,7 +65,7 @@ def test_capture_plan_baseline_run_and_gate_go_by_addresses(
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gate.toml").write_text("slice_s = 0.1\n")
-    (tmp_path / "visit.har").write_text(har("http://shop.example", 30))
+    (tmp_path / "visit.har").write_text(recording("http://shop.example", 30))
     target = service().url
 
     assert replay("import", "har", "visit.har", "-o", f"{BUCKET}/captures/visit") == 0

@@ -14,7 +14,7 @@ import pytest
 from tests.documentation.pages import Block, blocks
 from tests.end_to_end.conftest import COMMAND
 from tests.end_to_end.service import Service
-from tests.recordings import har
+from tests.recordings import Visit, har
 
 PAGE = "docs/tutorial.md"
 VISIT = ["/", "/static/shop.css", "/static/shop.js", *(f"/products/{number}" for number in range(1, 25))]
@@ -23,8 +23,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.timeout(120)]
 
 def recording() -> str:
     """Three seconds of a shop's visitor, and what its page asks of somebody else."""
-    visited = [(f"https://shop.example{path}", 110 * number) for number, path in enumerate(VISIT)]
-    return har([*visited, ("https://counter.example.net/pixel.gif?visitor=81932", 60)])
+    agent = "Mozilla/5.0 Firefox/130.0"
+    visits = [
+        Visit(f"https://shop.example{path}", 110 * number, 304 if path.endswith(".css") else 200, agent=agent)
+        for number, path in enumerate(VISIT)
+    ]
+    return har([*visits, Visit("https://counter.example.net/pixel.gif?visitor=81932", 60, agent=agent)])
 
 
 def page(language: str) -> Iterator[Block]:

@@ -8,52 +8,27 @@ import pytest
 
 from replay.sanitize.policy import load_policy
 from tests.cli.test_main import ended
+from tests.recordings import Visit, har
 
 
-def har(path: Path, number: int) -> Path:
+def recording(number: int) -> str:
     """What one browser saved: a catalogue that all see, and an address of its own."""
-    entries = [
-        {
-            "startedDateTime": "2026-11-01T10:00:00.000Z",
-            "time": 12,
-            "request": {
-                "method": "GET",
-                "url": url,
-                "httpVersion": "HTTP/1.1",
-                "headers": [],
-                "queryString": [],
-                "cookies": [],
-                "headersSize": -1,
-                "bodySize": 0,
-            },
-            "response": {
-                "status": 200,
-                "statusText": "OK",
-                "httpVersion": "HTTP/1.1",
-                "headers": [{"name": "Content-Type", "value": "application/json"}],
-                "cookies": [],
-                "content": {"size": 20, "mimeType": "application/json", "text": json.dumps(answer)},
-                "redirectURL": "",
-                "headersSize": -1,
-                "bodySize": -1,
-            },
-            "cache": {},
-            "timings": {"send": 1, "wait": 10, "receive": 1},
-        }
-        for url, answer in [
-            ("https://shop.example.com/products?category=lamps", {"category": "lamps"}),
-            (f"https://shop.example.com/search?q=zaphod{number}x", {"email": f"zaphod{number}@example.org"}),
-        ]
-    ]
-    path.write_text(
-        json.dumps({"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": entries}})
+    answers = {
+        "products?category=lamps": {"category": "lamps"},
+        f"search?q=zaphod{number}x": {"email": f"zaphod{number}@example.org"},
+    }
+    return har(
+        Visit(f"https://shop.example.com/{target}", text=json.dumps(answer), mime="application/json")
+        for target, answer in answers.items()
     )
-    return path
 
 
 @pytest.fixture
 def hars(tmp_path: Path) -> list[str]:
-    return [str(har(tmp_path / f"{number}.har", number)) for number in range(8)]
+    files = [tmp_path / f"{number}.har" for number in range(8)]
+    for number, file in enumerate(files):
+        file.write_text(recording(number))
+    return [str(file) for file in files]
 
 
 def test_files_of_browsers_become_a_policy_of_mode_0600(
