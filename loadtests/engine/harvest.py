@@ -26,6 +26,7 @@ from replay.plan.harvest.rows import pages, rows_of
 from replay.plan.harvest.work import MOST_ROWS, Errand, Gathered, Harvest, Trial, Work
 from replay.plan.links.answered import Answer as Places
 from replay.plan.spans import Patch, patched, spans
+from replay.statuses import status_class
 
 _TRIES = 3
 _MOST_WAITING = 2_000
@@ -127,7 +128,7 @@ class Harvester:
         """The answer to a request, where it has the recorded status class."""
         self._sent += 1
         answer = await self._ask(row, wire)
-        if answer is None or answer.status // 100 != row.expected // 100 or not answer.is_whole:
+        if answer is None or status_class(answer.status) != status_class(row.expected) or not answer.is_whole:
             return None
         return Places(list(answer.headers), text_of_answer(answer.headers, answer.body))
 
@@ -188,7 +189,9 @@ def _errand(order: Errand, rows: Sequence[Row]) -> _Errand:
 
 
 def _answered_well(requests: Iterable[int], rows: Mapping[int, Row]) -> list[Row]:
-    return [rows[each] for each in requests if each in rows and rows[each].expected // 100 == 2 and rows[each].wire]
+    return [
+        rows[each] for each in requests if each in rows and status_class(rows[each].expected) == 2 and rows[each].wire
+    ]
 
 
 def _suits(trial: Trial, column: str, rows: Sequence[Mapping[str, str]]) -> bool:

@@ -22,7 +22,7 @@ from replay.plan.harvest.errands import Columns, answering, columns_of, together
 from replay.plan.harvest.rows import pages, rows_of
 from replay.plan.harvest.sources import SourceFinder
 from replay.plan.harvest.tables import Table, tables, write_pools
-from replay.plan.harvest.work import Harvest, Work
+from replay.plan.harvest.work import Errand, Harvest, Work
 from replay.plan.links.answered import Answer as Places
 from replay.plan.pools import load_pools
 from replay.plan.pools_apply import apply_pools
@@ -171,6 +171,16 @@ def test_a_list_that_goes_on_without_anything_new_is_left(tmp_path: Path, visits
     harvested(tmp_path, visits, staging, wanted=dict.fromkeys(("products", "users", "stock", "orders"), 10_000))
 
     assert sum(each.startswith("GET /products?") for each in staging.asked) < 20
+
+
+def test_what_a_browser_had_in_its_cache_is_asked_for_as_well() -> None:
+    row = Row(0, 7, 0, 0, -1, 0, 0, 0, 0, 304, None, b"GET /depots HTTP/1.1\r\n\r\n")
+    work = Work([Errand("GET /depots", [7], {"json/*/id": "depot"})], [], {"depot": 1})
+
+    async def ask(row: Row, wire: bytes) -> Answer:
+        return Answer(200, (("content-type", "application/json"),), b'[{"id": "d-4711"}]', True)
+
+    assert asyncio.run(Harvester(work, {7: row}, ask).harvest()).rows == [{"depot": "d-4711"}]
 
 
 def html(text: str) -> Places:
