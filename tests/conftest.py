@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and a console that is made under it keeps that width for good
+os.environ.pop("PYTHONUNBUFFERED", None)  # what processes print stays in their buffers, as at anybody's shell
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -140,6 +140,7 @@ def served[Q](kind: type[Q], run: Callable[[Admitted, Q, BinaryIO], Coroutine[No
             with asyncio.Runner(loop_factory=partial(event_loop, order)) as runner:
                 runner.run(run(order, question, output))
     except ReplayError as error:
+        sys.stdout.flush()  # what a hooks file printed comes before our words, not behind them
         sys.stderr.write(f"preflight: {error}\n")
         return error.exit_code
     except (IndexError, msgspec.DecodeError):

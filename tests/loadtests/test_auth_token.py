@@ -112,7 +112,11 @@ def test_every_request_of_a_run_carries_a_token_that_is_still_good(tmp_path: Pat
 
     assert [sample["status"] for sample in samples] == [200] * 100
     assert len(issued) >= 3  # one at the start, one each three quarters of a second
-    assert set(seen) == {f"Bearer {token}" for token in issued[: len(set(seen))]}
+    used = [token for token in issued if f"Bearer {token}" in seen]
+    first = issued.index(used[0])  # where the engine takes long to begin, the first has been renewed by then
+    assert len(used) >= 2
+    assert used == issued[first : first + len(used)]
+    assert list(dict.fromkeys(seen)) == [f"Bearer {token}" for token in used]
     assert seen == sorted(seen)
     for path in (tmp_path / "out").iterdir():
         assert b"geheim" not in path.read_bytes(), path
