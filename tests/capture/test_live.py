@@ -188,9 +188,9 @@ def test_when_the_launcher_is_killed_its_children_end_in_order(
     if is_proxy_killed:
         proxy.suspend()  # or it would close in order, if it were faster than we are
     running.process.kill()
+    running.process.wait()
     if is_proxy_killed:
         proxy.kill()
-    running.process.wait()
     _, alive = psutil.wait_procs(children, timeout=15)
 
     assert len(children) == 2
