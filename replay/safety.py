@@ -30,6 +30,8 @@ type Resolver = Callable[[str, int], list[str]]
 """Name and port → addresses; an empty list where there are none."""
 
 _PORTS = {"http": 80, "https": 443}
+_NOBODYS_4, _NOBODYS_6 = "240.0.0.1", "100::1"
+"""Addresses that no machine has (RFC 1112 §4, RFC 6666)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,17 @@ def system_resolver(name: str, port: int) -> list[str]:
 
 def system_is_local(address: str) -> bool:
     """Whether ``address`` is this machine's own: then a datagram socket can be bound to it."""
+    if not _can_bind(address):
+        return False
+    if not _can_bind(_NOBODYS_6 if ":" in address else _NOBODYS_4):
+        return True
+    import psutil  # here anybody's address can be bound (ip_nonlocal_bind), so the interfaces are asked
+
+    ours = {literal(entry.address) for entries in psutil.net_if_addrs().values() for entry in entries}
+    return literal(address) in ours
+
+
+def _can_bind(address: str) -> bool:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -176,7 +189,7 @@ class Interlock:
         for entry in self.deny:
             name, port = host_and_port(entry)
             is_there = literal(name) is not None and port in {None, target.port} and self._same(address, name)
-            if is_there or _holds(entry, target, place):
+            if is_there or _holds(entry, target, address):
                 raise RefusedError(f"{target.url}: is in [safety] deny of replay.toml. Name staging instead.")
 
     def _is_allowed_by_port(self, target: TargetURL, address: str) -> bool:
@@ -198,7 +211,7 @@ class Interlock:
 
     def is_allowed_by_name(self, target: TargetURL, address: str) -> bool:
         """Whether ``[safety] allow`` is set and holds the target itself; loopback is no exception."""
-        return any(_holds(entry, target, literal(address)) for entry in self.allow or ())
+        return any(_holds(entry, target, address) for entry in self.allow or ())
 
     def _check_allowed(self, target: TargetURL, address: str) -> None:
         place = literal(address)
@@ -210,8 +223,8 @@ class Interlock:
             )
 
 
-def _holds(entry: str, target: TargetURL, address: Address | None) -> bool:
-    return is_in(entry, target.name, target.port, target.authority, address)
+def _holds(entry: str, target: TargetURL, address: str) -> bool:
+    return is_in(entry, target.name, target.port, address)
 
 
 def assign(targets: Sequence[TargetURL], hosts: Mapping[str, int]) -> list[TargetURL]:

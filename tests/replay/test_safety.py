@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from replay.capture.manifest import Origin
 from replay.errors import IncompleteError, RefusedError, ReplayError
 from replay.places import canonical_name, is_place
 from replay.runs import Target
-from replay.safety import Interlock, assign, may_send, parse_target
+from replay.safety import Interlock, assign, may_send, parse_target, system_is_local
+from tests.network import in_own_network
 
 PRODUCTION = Origin(host="shop.example", port=443, addresses=["203.0.113.7", "2001:db8::7"])
 UPSTREAM = Origin(host="127.0.0.1", port=5001, addresses=["127.0.0.1"])
@@ -25,6 +27,9 @@ NAMES: Mapping[str, list[str]] = {
     "moved.example": ["203.0.113.99"],
     "localhost": ["127.0.0.1"],
     "box.example": ["192.0.2.10"],
+    "x.xn--bcher-kva.example": ["192.0.2.11"],
+    "tunnel.example": ["2002:c000:20b::1"],
+    "translated.example": ["64:ff9b::192.0.2.11"],
 }
 
 
@@ -61,18 +66,45 @@ def admit(text: str, lock: Interlock | None = None) -> Target:
         pytest.param("https://[::ffff:203.0.113.7]", id="IPv4-mapped"),
         pytest.param("https://[::ffff:cb00:7107]", id="IPv4-mapped, in hex"),
         pytest.param("https://[64:ff9b::203.0.113.7]", id="through NAT64"),
+        pytest.param("https://[64:ff9b:1::203.0.113.7]", id="through a site's own NAT64"),
+        pytest.param("https://[::ffff:0:203.0.113.7]", id="IPv4-translated"),
+        pytest.param("https://[::203.0.113.7]", id="IPv4-compatible"),
+        pytest.param("https://[2001:db8::7%25eth0]", id="its IPv6 address with a zone"),
         pytest.param("https://[2002:cb00:7107::1]", id="6to4"),
+        pytest.param("https://shop\u3002example", id="a full stop of another script"),
+        pytest.param("https://\uff33hop.example", id="letters of full width"),
         pytest.param("http://127.0.0.1:5001", id="a loopback port that is an origin"),
         pytest.param("http://localhost:5001", id="the same, by name"),
         pytest.param("http://127.0.0.2:5001", id="the same, by another loopback address"),
         pytest.param("http://[::1]:5001", id="the same, IPv6"),
         pytest.param("http://[::ffff:127.0.0.1]:5001", id="the same, IPv4-mapped"),
         pytest.param("http://0.0.0.0:5001", id="the same, by the unspecified address"),
+        pytest.param("http://[::]:5001", id="the same, by IPv6's"),
+        pytest.param("http://[::127.0.0.1]:5001", id="the same, IPv4-compatible"),
     ],
 )
 def test_production_is_refused_under_every_name(target: str) -> None:
     with pytest.raises(RefusedError):
         admit(target)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["2130706433", "0x7f000001", "0x7f.1", "017700000001", "127.1", "0", "127.0.0.1.", "LOCALHOST."]
+)
+def test_the_system_s_own_spellings_of_an_address_are_seen_through(spelling: str) -> None:
+    with pytest.raises(RefusedError, match="origin"):
+        Interlock([UPSTREAM]).admit(parse_target(f"http://{spelling}:5001"))
+
+
+def test_an_address_is_this_machine_s_only_where_an_interface_has_it() -> None:
+    """Where a proxy of high availability runs, any address can be bound (``ip_nonlocal_bind``)."""
+
+    def asked() -> list[bool]:
+        for family in ("ipv4", "ipv6"):
+            Path(f"/proc/sys/net/{family}/ip_nonlocal_bind").write_text("1")
+        return [system_is_local(address) for address in ("127.0.0.1", "::1", "203.0.113.7", "2001:db8::7")]
+
+    assert in_own_network(asked, ports=range(32000, 32060)) == [True, True, False, False]
 
 
 def test_production_on_this_machine_is_refused_by_the_machine_s_own_address_too() -> None:
@@ -256,6 +288,12 @@ def test_an_empty_allow_list_allows_nothing_but_loopback() -> None:
         ("192.0.2.10", "http://box.example"),
         ("192.0.2.0/24", "http://box.example"),
         ("127.0.0.1:5002", "http://localhost:5002"),
+        ("::ffff:192.0.2.0/120", "http://box.example"),
+        ("2002::/16", "https://tunnel.example"),
+        ("64:ff9b::/96", "https://translated.example"),
+        ("192.0.2.0/24", "https://translated.example"),
+        ("*.b\u00fccher.example", "https://x.xn--bcher-kva.example"),
+        ("*.xn--bcher-kva.example", "https://x.b\u00fccher.example"),
     ],
 )
 def test_what_is_denied_is_refused_whatever_allows_it(entry: str, target: str) -> None:
@@ -266,6 +304,20 @@ def test_what_is_denied_is_refused_whatever_allows_it(entry: str, target: str) -
     assert admit("http://127.0.0.1:5003", lock).address == "127.0.0.1"
 
 
-@pytest.mark.parametrize("entry", ["", "https://shop.example", "10.0.0.0/99", "a b", "*."])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "",
+        "https://shop.example",
+        "10.0.0.0/99",
+        "a b",
+        "*.",
+        "10.0.0.1-10.0.0.9",
+        "10.1",
+        "*.1",
+        "0x7f.0x1",
+        "10.0.0.*",
+    ],
+)
 def test_what_names_no_place_is_told(entry: str) -> None:
     assert not is_place(entry)
