@@ -18,10 +18,12 @@ from replay.private_files import create_private
 
 _LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtests" / "locustfile.py"
 _LOOPBACK = "127.0.0.1"
-_PROGRAM = (sys.executable, "-m", "locust", "--loglevel", "INFO")
+_PROGRAM = (sys.executable, "-m", "loadtests", "--loglevel", "INFO")
 _POLITE_S = 4.0
 _PROXIES = frozenset(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "ws", "wss", "socks", "all", "no"))
 """Variables, in either case, that clients of HTTP read of themselves."""
+_OF_LOCUST = "LOCUST_"
+"""Variables that Locust takes for options, or that change what it is."""
 _OURS = (
     *("-f", "--locustfile", "-H", "--host", "-u", "--users", "-r", "--spawn-rate", "--headless", "--autostart"),
     *("--master", "--worker", "--processes", "--master-host", "--master-port", "--master-bind-host"),
@@ -165,7 +167,7 @@ def _start(name: str, command: list[str], environment: Mapping[str, str], logs: 
             stdin=subprocess.PIPE,  # a line lets the child begin; its end tells the child that we are gone
             stdout=log,
             stderr=log,
-            env=direct(environment),
+            env={name: value for name, value in direct(environment).items() if not name.startswith(_OF_LOCUST)},
             start_new_session=True,
         )
     finally:

@@ -180,9 +180,13 @@ def test_a_run_with_real_locust_leaves_samples_and_a_manifest(folder: Path) -> N
 
 @pytest.mark.e2e
 def test_every_lane_is_played_once_whichever_worker_has_the_users(folder: Path) -> None:
+    """Whatever a person's other load tests have Locust do."""
     write_plan(folder / "p", [planned(1000, session) for session in range(100)])
+    (folder / "locust.conf").write_text("run-time = 1s\nprocesses = 2\nhost = http://production.example\n")
+    others = {"LOCUST_HOST": "http://production.example", "LOCUST_RUN_TIME": "1s", "LOCUST_USER_CLASSES": "Other"}
     with serving() as server:
-        ended = replay_run(folder, "p", "--target", server.url, "-o", OUT, "--processes", "3", "--no-preflight")
+        arguments = ["p", "--target", server.url, "-o", OUT, "--processes", "3", "--no-preflight"]
+        ended = replay_run(folder, *arguments, LOCUST_SKIP_MONKEY_PATCH="1", **others)
     assert ended.code == EXIT_OK, ended.err
 
     assert sorted(sample["session"] for sample in samples(folder / "out")) == list(range(100))

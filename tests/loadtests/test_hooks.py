@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,36 @@ def test_connections_of_the_event_loop_do_not_reach_production_either(tmp_path: 
     assert [sample["status"] for sample in engine.samples()] == [200]
     assert engine.end().hook_failures == {"hooks.py:3 RefusedError": 1}
     assert (production.connections, server.connections) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["remote_addr=('127.0.0.1', port)", "local_addr=('127.0.0.1', 0)", "remote_addr=('localhost', port)"]
+)
+def test_datagrams_of_the_event_loop_do_not_reach_production_either(tmp_path: Path, endpoint: str) -> None:
+    source = (
+        "import asyncio\n"
+        "async def look(port):\n"
+        "    loop = asyncio.get_running_loop()\n"
+        f"    sending, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, {endpoint})\n"
+        "    sending.sendto(b'x', ('127.0.0.1', port))\n"
+        "tasks = []\n"
+        "def before(request):\n"
+        "    tasks.append(asyncio.get_running_loop().create_task(look(int(request.target.partition('=')[2]))))\n"
+        "def after(request, response):\n"
+        "    raise tasks[0].exception() or KeyError\n"
+    )
+    with serving() as server, socket.socket(type=socket.SOCK_DGRAM) as production:
+        production.bind(("127.0.0.1", 0))
+        production.settimeout(0.2)
+        port = production.getsockname()[1]
+        plan = write_plan(tmp_path / "plan", [planned(0, path=f"/a?port={port}")])
+        origin = Origin(host="127.0.0.1", port=port, addresses=["127.0.0.1"])
+        spec = run_spec(plan, tmp_path / "run", server.url, hooks=hooks_file(tmp_path, source), origins=[origin])
+        engine = played(spec)
+        with pytest.raises(TimeoutError):
+            production.recv(1)
+
+    assert engine.end().hook_failures == {"hooks.py:4 RefusedError": 1}
 
 
 def test_what_a_hooks_file_fetches_says_one_host_whatever_it_names(tmp_path: Path) -> None:
