@@ -14,6 +14,8 @@ from functools import lru_cache
 from importlib import resources
 from urllib.parse import unquote
 
+import msgspec
+
 ALGORITHM = "routes/2"
 """Changes whenever the same raw path could give another route."""
 LONGEST_SEGMENTS = 24
@@ -52,8 +54,7 @@ class Template:
     methods: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """One segment of a path and what the route makes of it."""
 
     raw: str
@@ -64,8 +65,7 @@ class Segment:
     """The template's name for it; '' where no template speaks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A path's route without its method, and its segments."""
 
     path: str
@@ -193,8 +193,10 @@ class Routes:
             if segments is not None:
                 return Match(template.path, segments)
         segments = tuple(
-            Segment(piece, is_literal_behind(piece, parent))
-            for parent, piece in zip(("", *pieces), pieces, strict=False)
+            [
+                Segment(piece, is_literal_behind(piece, parent))
+                for parent, piece in zip(("", *pieces), pieces, strict=False)
+            ]
         )
         shown = [s.raw if s.is_literal else _named(s.raw) for s in segments[:LONGEST_SEGMENTS]]
         if len(segments) > LONGEST_SEGMENTS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from replay.errors import InputError
@@ -25,6 +25,9 @@ _WHAT = "an access log"
 WINDOW_LINES = 8192
 _FULLEST_SECOND = 8 * WINDOW_LINES
 """More requests than these in one second are spread in parts."""
+
+type _Batch = list[RawExchange | LeftOut]
+"""What is ready at once: handing over many costs a third of handing over each."""
 
 
 class AccessLog:
@@ -44,7 +47,7 @@ class AccessLog:
     def _exchanges(self, began_ns: int) -> Iterator[RawExchange | LeftOut]:
         # A client is the same one in all logs of an import, as logs are rotated: log0, log1 … are of the one 'log'.
         read = self.format.reader(self._name.rstrip("0123456789"))
-        return _exchanges(lines(open_unpacked(self._path, _WHAT)), read, self._name, began_ns)
+        return chain.from_iterable(_exchanges(lines(open_unpacked(self._path, _WHAT)), read, self._name, began_ns))
 
 
 def open_access_log(path: Path, name: str, log_format: str = "") -> AccessLog:
@@ -79,28 +82,32 @@ def _format(path: Path, first: list[bytes], log_format: str) -> LogFormat:
     return known
 
 
-def _exchanges(found: Iterator[bytes], read: LineReader, name: str, began_ns: int) -> Iterator[RawExchange | LeftOut]:
+def _exchanges(found: Iterator[bytes], read: LineReader, name: str, began_ns: int) -> Iterator[_Batch]:
     """The lines as exchanges, second by second, and those that are none at once."""
     seconds: dict[int, list[LogEntry]] = {}
     order: list[int] = []
     held = 0
+    latest, entries = -1, list[LogEntry]()
     for item in _entries(found, read):
         if isinstance(item, LeftOut):
-            yield item
+            yield [item]
             continue
         second = item.stamp_ns // SECOND_NS
-        if second in seconds:
-            seconds[second].append(item)
-        else:
-            seconds[second] = [item]
-            heapq.heappush(order, second)
+        if second != latest:
+            latest = second
+            if second not in seconds:
+                seconds[second] = []
+                heapq.heappush(order, second)
+            entries = seconds[second]
+        entries.append(item)
         held += 1
         if held > WINDOW_LINES and (len(order) > 1 or held > _FULLEST_SECOND):
+            latest = -1
             ready = seconds.pop(heapq.heappop(order))
             held -= len(ready)
-            yield from _spread(ready, name, began_ns)
+            yield _spread(ready, name, began_ns)
     while order:
-        yield from _spread(seconds.pop(heapq.heappop(order)), name, began_ns)
+        yield _spread(seconds.pop(heapq.heappop(order)), name, began_ns)
 
 
 def _entries(found: Iterator[bytes], read: LineReader) -> Iterator[LogEntry | LeftOut]:
@@ -116,12 +123,13 @@ def _entries(found: Iterator[bytes], read: LineReader) -> Iterator[LogEntry | Le
         yield LeftOut(f"after line {number}", "damaged", "the packed file is damaged or cut off here")
 
 
-def _spread(entries: list[LogEntry], name: str, began_ns: int) -> Iterator[RawExchange | LeftOut]:
+def _spread(entries: list[LogEntry], name: str, began_ns: int) -> _Batch:
     """The entries of one second as exchanges, in order of time."""
     coarse = sum([entry.coarse for entry in entries])
     if coarse < len(entries):
         entries.sort(key=lambda entry: entry.stamp_ns)
     place = 0
+    found: _Batch = []
     for entry in entries:
         shift_ns = 0
         if entry.coarse:
@@ -129,9 +137,11 @@ def _spread(entries: list[LogEntry], name: str, began_ns: int) -> Iterator[RawEx
             place += 1
         exchange = _exchange(entry, entry.stamp_ns + shift_ns, name)
         if exchange.started < began_ns:
-            yield LeftOut(f"line {entry.line}", "out of order", "it began before the first requests of the log")
+            why = "it began before the first requests of the log"
+            found.append(LeftOut(f"line {entry.line}", "out of order", why))
         else:
-            yield exchange
+            found.append(exchange)
+    return found
 
 
 def _exchange(entry: LogEntry, stamp_ns: int, name: str) -> RawExchange:

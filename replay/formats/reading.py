@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -51,11 +52,16 @@ def open_unpacked(path: Path, what: str) -> Source:
 
 def lines(source: Source) -> Iterator[bytes]:
     """The lines without their ends, in chunks' worth of memory. Raises what ``BROKEN`` names."""
+    return chain.from_iterable(_pieces(source))
+
+
+def _pieces(source: Source) -> Iterator[list[bytes]]:
+    """The lines of each chunk that is read."""
     rest = b""
     with closing(source):
         while chunk := source.read1(CHUNK_BYTES):
             whole = (rest + chunk).split(b"\n")
             rest = whole.pop()[:LONGEST_LINE_BYTES]
-            yield from whole
+            yield whole
     if rest:
-        yield rest
+        yield [rest]

@@ -43,12 +43,13 @@ class Gate:
 
     def passes(self, raw: Iterable[bytes], written: Iterable[bytes], kept: Iterable[str]) -> bool:
         """Whether nothing of ``raw`` is in ``written`` but vocabulary and the values that a rule kept."""
-        before, after = unescaped(raw), unescaped(written)
-        shared = (self._tokens.of(before) & self._tokens.of(after)) - self._allowed - self._joined
+        raw, written = list(raw), list(written)
+        shared = (self._tokens.of_all(raw) & self._tokens.of_all(written)) - self._allowed - self._joined
         shared = {token for token in shared if not self._is_words(token) and not _CALENDAR_ENDS.fullmatch(token)}
         if not shared:
             return True
         shared -= words(b"\n".join(value.encode("utf-8", "surrogatepass") for value in kept), set())
+        before, after = unescaped(raw), unescaped(written)
         return all(self._is_explained(token, before, after) for token in shared)
 
     def _is_words(self, token: bytes) -> bool:

@@ -77,12 +77,13 @@ class Repeats:
         return met.parts
 
     def _made(self, key: tuple[int, int], raw: RawExchange, answered: list[RawPair]) -> Parts | None:
-        before = self._counts.copy()
+        before = dict(self._counts)
         parts = self._walk(raw)
         size_bytes = len(raw.request.path) + sum(
             len(name) + len(value) for name, value in raw.request.headers + answered
         )
         if parts is not None and self._is_steady() and size_bytes <= _LONGEST_BYTES:
-            notes = list((self._counts - before).items())
+            added = [(name, count - before.get(name, 0)) for name, count in self._counts.items()]
+            notes = [(name, count) for name, count in added if count > 0]
             self._met.keep(key, _Met(raw.request, answered, parts, notes), _ENTRY_BYTES + 2 * size_bytes)
         return parts

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
+from itertools import chain
 
-from replay.exchange import Body, Exchange, Pair, RawExchange, RawPair, Request, Response, Sealed
+from replay.exchange import Body, Exchange, RawExchange, Request, Response, Sealed
 from replay.routes import word_set
 from replay.sanitize.gate import Gate
 from replay.sanitize.keys import Key
@@ -73,30 +74,31 @@ class Sanitizer:
             return None
         epoch_ns = self._epoch_ns
         started = raw.started - epoch_ns if raw.started else 0
-        answer, response = raw.response, None
+        answer, response, answered_bytes = raw.response, None, 0
         if answer is not None:
-            body = parts.body
+            body, answered_bytes = parts.body, answer.body_bytes
             if answer.body is None and isinstance(body, Sealed):
-                body = Sealed(opaque_bytes=answer.body_bytes, type=body.type)
+                body = Sealed(answered_bytes, None, body.type)
             status = answer.status if 100 <= answer.status <= 999 else 0
             response = Response(status, parts.headers, body, _version(answer.version))
+        # In order, as names would take four times as long for each exchange.
         return Exchange(
-            id=self._exchange_id(raw.id),
-            session=self._sessions.of(raw),
-            connection=self._connection_id(raw.connection),
-            started=started,
-            requested=(raw.requested - epoch_ns if raw.requested else 0) or started,
-            route=parts.route,
-            request=parts.request,
-            response=response,
-            error=raw.error if raw.error in _ERRORS else "protocol",
-            connect_started=raw.connect_started - epoch_ns if raw.connect_started else None,
-            connected=raw.connected - epoch_ns if raw.connected else None,
-            first_byte=raw.first_byte - epoch_ns if raw.first_byte else None,
-            ended=raw.ended - epoch_ns if raw.ended else None,
-            bytes_out=raw.request.body_bytes,
-            bytes_in=answer.body_bytes if answer is not None else 0,
-            mapped=parts.mapped,
+            self._exchange_id(raw.id),
+            self._sessions.of(raw),
+            self._connection_id(raw.connection),
+            started,
+            (raw.requested - epoch_ns if raw.requested else 0) or started,
+            parts.route,
+            parts.request,
+            response,
+            raw.error if raw.error in _ERRORS else "protocol",
+            raw.connect_started - epoch_ns if raw.connect_started else None,
+            raw.connected - epoch_ns if raw.connected else None,
+            raw.first_byte - epoch_ns if raw.first_byte else None,
+            raw.ended - epoch_ns if raw.ended else None,
+            raw.request.body_bytes,
+            answered_bytes,
+            parts.mapped,
         )
 
     def _walked(self, raw: RawExchange) -> Parts | None:
@@ -136,7 +138,7 @@ class Sanitizer:
             else self._headers.clean(raw.response.headers, got.content_type),
             body=None if got is None else got.body,
         )
-        if not self._gate.passes(_raw_texts(raw, sent, got), [_written_text(parts)], self._walk.kept):
+        if not self._gate.passes(_raw_texts(raw, sent, got), _written_texts(parts), self._walk.kept):
             self.counts["withheld:gate"] += 1
             return None
         return parts
@@ -149,31 +151,19 @@ def _version(version: str) -> str:
     return version if version in _VERSIONS else "HTTP/1.1"
 
 
-def _raw_texts(raw: RawExchange, sent: CleanBody, got: CleanBody | None) -> Iterable[bytes]:
-    yield raw.request.host.encode("utf-8", "replace")
-    yield raw.request.path
-    yield from _header_texts(raw.request.headers)
-    yield sent.raw
+def _raw_texts(raw: RawExchange, sent: CleanBody, got: CleanBody | None) -> list[bytes]:
+    request = raw.request
+    texts = [request.host.encode("utf-8", "replace"), request.path, *chain.from_iterable(request.headers), sent.raw]
     if raw.response is not None and got is not None:
-        yield from _header_texts(raw.response.headers)
-        yield got.raw
+        texts += [*chain.from_iterable(raw.response.headers), got.raw]
+    return texts
 
 
-def _header_texts(headers: list[RawPair]) -> Iterable[bytes]:
-    for name, value in headers:
-        yield name
-        yield value
-
-
-def _written_text(parts: Parts) -> bytes:
+def _written_texts(parts: Parts) -> list[bytes]:
     request = parts.request
-    texts = [parts.route, request.host, request.path, *_pair_texts(request.headers), _body_text(request.body)]
-    texts += [*_pair_texts(parts.headers), _body_text(parts.body)]
-    return "\n".join(texts).encode("utf-8", "surrogatepass")
-
-
-def _pair_texts(pairs: list[Pair]) -> Iterable[str]:
-    return (text for pair in pairs for text in pair)
+    texts = [parts.route, request.host, request.path, *chain.from_iterable(request.headers), _body_text(request.body)]
+    texts += [*chain.from_iterable(parts.headers), _body_text(parts.body)]
+    return [text.encode("utf-8", "surrogatepass") for text in texts]
 
 
 def _body_text(body: Body) -> str:

@@ -3,8 +3,10 @@
 A token is a run of letters and digits in lower case, or a run of seven and more digits without their separators, also
 of what stands one decoding behind the text: percent signs, JSON escapes, base64 (wrapped, or beside other things).
 
-A text is cut twice. First into pieces at its commas and lines, which no token, base64 or spaced number goes across.
-The tokens of a piece that came before are looked up; pieces that are new are cut together, in one pass in C.
+What a text holds depends on that text alone: no token, base64 or spaced number goes across its commas and lines, but
+for base64 that is wrapped, which goes from line to line and not from text to text. So what came before is looked up:
+first whole texts, as the headers that every exchange repeats, then the pieces of new ones. Pieces that are new
+are cut together, in one pass in C.
 """
 
 from __future__ import annotations
@@ -42,18 +44,19 @@ _NOT_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _MOST_ESCAPES = 3
+_PERCENT_SIGN, _BACKSLASH, _COMMA, _LINE_END = b"%\\,\n"
 _LAYOUT = b"\t\r\n"
 _NO_CONTROLS = _LAYOUT + bytes(c for c in range(256) if c > 31 and c != 127)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _LONGEST_REMEMBERED = 256
-_MOST_PIECES = 30_000
+_MOST_REMEMBERED = 50_000
 _FEW_RUNS = 20
 """So many are decoded one by one as soon as all at once."""
 _IS_CONTROL = np.array([c not in _NO_CONTROLS for c in range(256)])
 
 
 class Tokens:
-    """Cuts texts into tokens, and remembers those of pieces that came twice: some 15 MB at most.
+    """Cuts texts into tokens, and remembers those of texts and pieces that came twice: some 25 MB at most.
 
     Args:
         harmless: tokens that need not be told of.
@@ -61,6 +64,10 @@ class Tokens:
 
     def __init__(self, harmless: frozenset[bytes] = frozenset()) -> None:
         self._harmless = harmless
+        self._once: set[bytes] = set()
+        """Texts that came once."""
+        self._texts: dict[bytes, tuple[bytes, ...]] = {}
+        """The tokens of those that came twice, but harmless ones."""
         self._new: set[bytes] = set()
         """Pieces that came once."""
         self._bare: set[bytes] = set()
@@ -69,6 +76,35 @@ class Tokens:
         """The tokens of all others."""
         self._opaque: set[bytes] = set()
         """Runs that may be base64 and hide nothing."""
+
+    def of_all(self, texts: Iterable[bytes]) -> set[bytes]:
+        """The tokens of several texts and of what stands behind their escapes; harmless ones may be left out."""
+        known = self._texts
+        new = []
+        found: list[Iterable[bytes]] = []
+        for text in texts:
+            tokens = known.get(text)
+            if tokens is None:
+                new.append(text)
+            elif tokens:
+                found.append(tokens)
+        if new:
+            found += self._of_new(new)
+        return set[bytes]().union(*found)
+
+    def _of_new(self, texts: list[bytes]) -> Iterator[Iterable[bytes]]:
+        again = self._once.intersection(texts)
+        for text in again:
+            tokens = tuple(self.of(unescaped([text])) - self._harmless)
+            yield tokens
+            self._texts[text] = tokens
+        rest = [text for text in texts if text not in again] if again else texts
+        plain = unescaped(rest)
+        # A text in one piece, as a path, is not worth a memory of its pieces.
+        yield self.of(plain) if _COMMA in plain or len(rest) > 1 else _tokens(plain, self._opaque)
+        self._once -= again
+        self._once.update([text for text in rest if len(text) <= _LONGEST_REMEMBERED])
+        self._bound()
 
     def of(self, text: bytes) -> set[bytes]:
         """The tokens of a text (see ``unescaped``) of six and more characters, harmless ones or not."""
@@ -83,11 +119,14 @@ class Tokens:
         new -= again
         self._new -= again
         self._new.update([piece for piece in new if len(piece) <= _LONGEST_REMEMBERED])
-        remembered = (self._new, self._bare, self._pieces, self._opaque)
-        if sum(map(len, remembered)) > _MOST_PIECES:
+        self._bound()
+        return found | _tokens(b",".join(new), self._opaque)
+
+    def _bound(self) -> None:
+        remembered = (self._once, self._texts, self._new, self._bare, self._pieces, self._opaque)
+        if sum(map(len, remembered)) > _MOST_REMEMBERED:
             for each in remembered:
                 each.clear()
-        return found | _tokens(b",".join(new), self._opaque)
 
     def _cut(self, pieces: list[bytes]) -> Iterator[set[bytes]]:
         """The tokens of each piece, but harmless ones; they are remembered."""
@@ -111,20 +150,23 @@ def words(text: bytes, opaque: set[bytes]) -> set[bytes]:
 
     ``opaque`` are runs that may be base64 and are known to hide nothing; more of them are added.
     """
-    long = b" ".join([phrase for phrase in text.split() if len(phrase) >= _SHORTEST_BASE64])
-    runs = set(_long_runs(long)) - opaque
-    hidden = _spelled(runs)
-    plain = runs.difference(hidden)
-    glued = _spelled(_glued(plain))
-    if glued:
-        plain = {run for run in plain if glued.keys().isdisjoint(_glued([run]))}
-    opaque.update([run for run in plain if len(run) <= _LONGEST_REMEMBERED])
-    if hidden:
-        # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
-        text = _BASE64.sub(lambda run: b" " if run[0].rstrip(b"=") in hidden else run[0], text)
-    found = set(b" ".join([*hidden.values(), *glued.values()]).translate(_RUNS).split())
+    long = [phrase for phrase in text.split() if len(phrase) >= _SHORTEST_BASE64]
+    runs = set(_long_runs(b" ".join(long))) - opaque if long else set()
+    found: set[bytes] = set()
+    if runs:
+        hidden = _spelled(runs)
+        plain = runs.difference(hidden)
+        glued = _spelled(_glued(plain))
+        if glued:
+            plain = {run for run in plain if glued.keys().isdisjoint(_glued([run]))}
+        opaque.update([run for run in plain if len(run) <= _LONGEST_REMEMBERED])
+        if hidden:
+            # What is base64 of text is judged by that text: the same head of two tokens is no leak, a name inside is.
+            text = _BASE64.sub(lambda run: b" " if run[0].rstrip(b"=") in hidden else run[0], text)
+        if hidden or glued:
+            found.update(b" ".join([*hidden.values(), *glued.values()]).translate(_RUNS).split())
     found.update(text.translate(_RUNS).split())
-    if b"\\u" in text:
+    if _BACKSLASH in text:
         unescaped_text = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)).encode("utf-8", "surrogatepass"), text)
         found.update(unescaped_text.translate(_RUNS).split())
     return found
@@ -139,16 +181,24 @@ def _tokens(text: bytes, opaque: set[bytes]) -> set[bytes]:
 
 def unescaped(texts: Iterable[bytes]) -> bytes:
     """Texts with what stands behind their percent signs and in their wrapped base64."""
-    text = b"\n".join(texts)
+    return b"\n".join([piece for text in texts for piece in _unescaped(text)])
+
+
+def _unescaped(text: bytes) -> Iterator[bytes]:
     for _ in range(_MOST_ESCAPES):
-        if b"%" not in text or not _PERCENT.search(text):
+        if _PERCENT_SIGN not in text or not _PERCENT.search(text):
             break
         text = unquote_to_bytes(text)
-    escapes = {behind[:1] for behind in text.split(b"\\")}
-    if b"/" in escapes:
-        text = text.replace(b"\\/", b"/")
-    lines = text.replace(b"\\r\\n", b"\n").replace(b"\\n", b"\n") if b"n" in escapes else text
-    return b"\n".join([text, *_wrapped(lines)])
+    lines = text
+    if _BACKSLASH in text:
+        escapes = {behind[:1] for behind in text.split(b"\\")}
+        if b"/" in escapes:
+            lines = text = text.replace(b"\\/", b"/")
+        if b"n" in escapes:
+            lines = text.replace(b"\\r\\n", b"\n").replace(b"\\n", b"\n")
+    yield text
+    if _LINE_END in lines:
+        yield from _wrapped(lines)
 
 
 def _long_runs(text: bytes) -> list[bytes]:
@@ -160,12 +210,17 @@ def _glued(runs: Collection[bytes]) -> set[bytes]:
     """The pieces of runs that may be base64 beside other things: between their cuts, and behind each of the first."""
     text = b"\n".join(runs)
     pieces = text.translate(_CUTS[2]).split(b"\n")
-    both = b"\n".join(_OF_BOTH_CUTS.findall(text))  # what stands between two cuts of one kind too
-    pieces += [piece for cut in _CUTS[:2] for piece in both.translate(cut).split(b"\n")]
+    if len(pieces) <= len(runs):  # nothing is cut
+        return set()
+    both = _OF_BOTH_CUTS.findall(text)  # what stands between two cuts of one kind too
+    if both:
+        pieces += [piece for cut in _CUTS[:2] for piece in b"\n".join(both).translate(cut).split(b"\n")]
     found = {piece for piece in pieces if len(piece) >= _SHORTEST_BASE64}
     tails: Collection[bytes] = runs
-    for _ in range(_MOST_STARTS if runs else 0):
+    for _ in range(_MOST_STARTS):
         tails = [tail for tail in _HEADS.sub(b"", b"\n".join(tails)).split(b"\n") if len(tail) >= _SHORTEST_BASE64]
+        if not tails:
+            break
         found.update(tails)
     return found.difference(runs)
 
@@ -207,6 +262,8 @@ def _spelled(runs: Collection[bytes]) -> dict[bytes, bytes]:
     All runs are decoded at once. Where a control character comes out, as for most, no one looks at it again.
     """
     runs = [run for run in runs if len(run) % 4 != 1]
+    if not runs:
+        return {}
     if len(runs) > _FEW_RUNS:
         whole = b"".join([run + b"A" * (-len(run) % 4) for run in runs]).translate(_STANDARD)
         controls = np.cumsum(_IS_CONTROL[np.frombuffer(binascii.a2b_base64(whole), np.uint8)])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay.sanitize import tokens as tokens_module
 from replay.sanitize.gate import Gate
 from replay.sanitize.tokens import Tokens, _spelled
 from tests.factories import raw_exchange
@@ -198,6 +199,27 @@ def test_phrases_and_what_is_remembered_of_them_change_no_verdict(pairs: list[tu
         verdict = mine.passes([before], [after], [])
 
         assert verdict == (not suspects) or any(each.isdigit() for each in suspects)
+
+
+@given(st.lists(TEXTS.map(lambda pieces: "".join(pieces).encode()), min_size=1, max_size=6), st.data())
+def test_a_text_holds_what_it_holds_alone_whatever_came_before_or_stands_beside_it(
+    texts: list[bytes], data: st.DataObject
+) -> None:
+    mine = Tokens()
+    for _ in range(4):
+        drawn = data.draw(st.lists(st.sampled_from(texts), max_size=6))
+
+        assert mine.of_all(drawn) == set().union(*(Tokens().of_all([text]) for text in drawn))
+
+
+def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens_module, "_MOST_REMEMBERED", 50)
+    mine = Tokens()
+    for number in range(200):
+        mine.of_all([b"/users/%d/orders-and-more-of-them" % (number // 2), b"a,b%d" % number, b"GET"])
+        held = (mine._once, mine._texts, mine._new, mine._bare, mine._pieces, mine._opaque)
+
+        assert sum(map(len, held)) <= 50
 
 
 def _plain_tokens(text: bytes) -> set[bytes]:

@@ -40,7 +40,8 @@ class Urls:
         if not clean.startswith("/") and path != "*":
             clean = "/" + clean
         for number, (segment, image) in enumerate(zip(found.segments, clean.split("/"), strict=False)):
-            self._walk.note_mapped("path", str(number), segment.raw, image)
+            if image != segment.raw:
+                self._walk.note_mapped("path", str(number), segment.raw, image)
         return clean + (mark and "?" + self.pairs("query", query))
 
     def reference(self, text: str) -> str | None:
