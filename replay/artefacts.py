@@ -18,20 +18,23 @@ import msgspec
 
 from replay.errors import InputError, ReplayError
 from replay.private_files import write_whole
-from replay.storage import is_address, mirror, publish
+from replay.storage import complete, mirror, publish
+from replay.stores import is_address
 
 
 class _Head(msgspec.Struct):
     format: str
 
 
-def named(name: str, parent: str, *, new: bool = False) -> Path:
+def named(name: str, parent: str, *, new: bool = False, whole: bool = True) -> Path:
     """The folder that a NAME on the command line means: a path where it has a separator, else ``parent/NAME``.
 
-    An address (``s3://…``) means a folder that stands for it (``replay/storage.py``): with what is there, or ``new``.
+    An address (``s3://…``) means a folder that stands for it (``replay/storage.py``): with all that is there, without
+    ``whole`` with its JSON files alone, or ``new``.
     """
     if is_address(name):
-        return mirror(name, new=new)
+        folder = mirror(name, new=new)
+        return complete(folder) if whole else folder
     path = Path(name)
     if os.sep in name or (os.altsep and os.altsep in name) or name in {".", ".."}:
         return path
@@ -45,8 +48,6 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         ReplayError: ``path`` exists already.
     """
-    if path.parts and path.parts[0].endswith(":"):
-        raise ReplayError(f"{path}: reports are written on this host, to a folder. Copy it where it is wanted.")
     if path.exists() or path.is_symlink():
         raise ReplayError(f"{path}: exists already. Choose another name, or remove it first.")
     path.parent.mkdir(parents=True, exist_ok=True)

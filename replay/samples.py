@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from replay.errors import InputError
 from replay.private_files import create_private
+from replay.storage import files_in, held, open_table
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 
@@ -64,10 +65,10 @@ TABLE_SUFFIX = ".parquet"
 
 def sample_files(run: Path) -> list[Path]:
     """The sample files of a run, compacted ones instead of the streams they were made from."""
-    tables = sorted(run.glob(f"samples-*{TABLE_SUFFIX}"))
+    found = [run / name for name in files_in(run) if name.startswith("samples-") and "/" not in name]
+    tables = [path for path in found if path.suffix == TABLE_SUFFIX]
     done = {path.stem for path in tables}
-    streams = [path for path in sorted(run.glob(f"samples-*{STREAM_SUFFIX}")) if path.stem not in done]
-    return tables + streams
+    return tables + [path for path in found if path.suffix == STREAM_SUFFIX and path.stem not in done]
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -80,11 +81,12 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
         if path.suffix == TABLE_SUFFIX:
             import pyarrow.parquet as pq  # not by what only writes streams: an engine is to be ready soon
 
-            with pq.ParquetFile(path) as table:
+            with open_table(path) as source, pq.ParquetFile(source) as table:
                 _check(path, table.schema_arrow)
                 yield from table.iter_batches()
             return
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
+        # A stream may have been cut off by a crash, but not by the store that holds it.
+        with held(path), open_table(path) as source, pa.ipc.open_stream(source) as stream:
             _check(path, stream.schema)
             while True:
                 try:

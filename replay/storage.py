@@ -1,51 +1,62 @@
 """Artefacts at addresses: ``s3://BUCKET/…``, ``gs://BUCKET/…``, and any other that fsspec knows.
 
-An artefact is a folder. One that is read is first copied to a private folder of this process, a piece at a time, for
-plans are mapped into memory and samples are read more than once. One that is made is made there, and copied to its
-address when it is whole, its manifest last. So whoever finds a manifest at an address finds all that it names, and
-what was broken off is no artefact. Credentials come from where the store's own tools take them.
+For as long as a command runs, a path of this host stands for an address. Of an artefact that is there, what it says
+of itself (its JSON files) is copied to a private folder at once. The rest is read from there: tables by ranges
+(``open_table``), segments one after the other, each copied for as long as it is read (``held``). What a run replays
+and a verdict reads more than once is copied whole (``complete``). What is not sanitised yet, an import's source, is
+never copied, but streamed (``open_file``).
+
+An artefact that is made is made in the folder, and copied to its address when it is whole, its manifest last. So
+whoever finds a manifest at an address finds all that it names, and what was broken off is no artefact. Credentials
+come from where the store's own tools take them.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
+from replay.errors import IncompleteError, InputError, ReplayError
 from replay.private_files import create_private
+from replay.stores import Store, Stored, is_address, why
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+    from io import BufferedReader
 
-PIECE_BYTES = 1 << 20
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
-_MANIFESTS = frozenset({"manifest.json", "plan.json", "run.json", "verdict.json"})
-_FLAT = frozenset({"s3", "gcs"})
-"""Stores without folders: names of objects hold slashes."""
-_mirrors: dict[Path, Store] = {}
-"""The folders of this process that stand for addresses."""
+    from pyarrow import NativeFile
+
+_PIECE_BYTES = 1 << 20
 
 
-def is_address(name: str) -> bool:
-    """Whether a NAME on the command line is an address."""
-    return _ADDRESS.match(name) is not None
+@dataclass(frozen=True, slots=True)
+class _Mirror:
+    """What a path of this process stands for."""
+
+    store: Store
+    found: dict[str, Stored] | None
+    """The files there when it was first looked at; None of an artefact that is being made, and of a single file."""
+
+
+_mirrors: dict[Path, _Mirror] = {}
 
 
 def refuse_address(name: str, why: str) -> None:
-    """Raise ReplayError where a NAME is an address and only a folder of this host will do, for ``why``."""
+    """Raise ReplayError where a NAME is an address and only a place on this host will do, for ``why``."""
     if is_address(name):
-        raise ReplayError(f"{name}: {why}. Name a folder of this host.")
+        raise ReplayError(f"{name}: {why}. Name a place on this host.")
 
 
 def mirror(address: str, *, new: bool) -> Path:
-    """The folder of this process that stands for ``address``: a copy of what is there, or nothing yet where ``new``.
+    """The folder of this process that stands for ``address``, with its JSON files; empty where ``new``.
+
+    The folder does not exist where nothing is at the address.
 
     Raises:
         RefusedError: the address holds user information.
@@ -54,14 +65,99 @@ def mirror(address: str, *, new: bool) -> Path:
         InputError: what is there cannot be read.
     """
     store = Store.of(address)
-    root = Path(tempfile.mkdtemp(prefix="replay-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    folder = root / PurePosixPath(store.path).name
-    _mirrors[folder] = store
-    if not new:
-        store.fetch(folder)
-    elif store.names():
+    found = store.found()
+    if new and found:
         raise ReplayError(f"{address}: exists already. Choose another name, or remove it first.")
+    folder = _stand_in(store, None if new else found)
+    if found:
+        folder.mkdir(mode=0o700)
+    for name in found:
+        if _is_json(name) and "/" not in name:
+            _fetch(store, name, folder / name)
+    return folder
+
+
+def sources(name: str) -> list[Path]:
+    """The paths that a NAME of a file means, also at an address; of one with a slash behind it all files below.
+
+    Raises:
+        RefusedError, ReplayError: as ``Store.of``. InputError: nothing is there.
+    """
+    if not is_address(name):
+        return [Path(name)]
+    store = Store.of(name)
+    if not name.endswith("/"):
+        return [_stand_in(store, None)]
+    found = store.found()
+    if not found:
+        raise InputError(f"{name}: nothing is there. Check the address.")
+    folder = _stand_in(store, found)
+    return [folder / each for each in found]
+
+
+def open_file(path: Path) -> BufferedReader:
+    """The file at ``path`` as a stream, of this host or of the address that it stands for.
+
+    Raises:
+        OSError: as ``Path.open``. InputError: now or while it is read, as ``Store.open``.
+    """
+    place = _place(path)
+    return path.open("rb") if place is None else place[0].store.open(place[1])
+
+
+def open_table(path: Path) -> NativeFile:
+    """The file at ``path`` to be read here and there: mapped into memory, or by ranges of the one at an address.
+
+    Raises:
+        OSError: as ``pyarrow.memory_map``. InputError: now or while it is read, as ``Store.open``.
+    """
+    import pyarrow as pa
+
+    place = _place(path)
+    return pa.memory_map(str(path)) if place is None else place[0].store.open_table(place[1])
+
+
+def files_in(folder: Path) -> list[str]:
+    """The files below ``folder``, relative to it, in order; at an address those that were there at first sight."""
+    place = _mirrors.get(folder)
+    if place is not None and place.found is not None:
+        return list(place.found)
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def held(path: Path) -> Iterator[Path]:
+    """The file at ``path`` on this host: where it stands for one at an address, a copy of that for the block alone.
+
+    Raises:
+        InputError: it cannot be read there. IncompleteError: there is no room for it here.
+    """
+    place = _place(path)
+    if place is None:
+        yield path
+        return
+    try:
+        _fetch(place[0].store, place[1], path)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def complete(folder: Path) -> Path:
+    """``folder``, with all files of the address that it stands for; they stay until the process ends.
+
+    Raises:
+        InputError: one cannot be read there. IncompleteError: there is no room for them here.
+    """
+    place = _mirrors.get(folder)
+    if place is None or not place.found:
+        return folder
+    missing = [name for name in place.found if not (folder / name).exists()]
+    size = sum(place.found[name].size_bytes for name in missing)
+    if size > (free := shutil.disk_usage(folder).free):
+        raise _no_room(place.store.address, f"{size / 1e9:,.1f} GB, where {free / 1e9:,.1f} GB are free")
+    for name in missing:
+        _fetch(place.store, name, folder / name)
     return folder
 
 
@@ -71,139 +167,79 @@ def publish(folder: Path) -> None:
     Raises:
         IncompleteError: it could not be written there; it is left whole on this host.
     """
-    store = _mirrors.get(folder)
-    if store is None:
+    place = _mirrors.get(folder)
+    if place is None:
         return
+    store = place.store
     try:
-        store.publish(folder)
+        store.write(folder, sorted(files_in(folder), key=lambda name: (_is_json(name), -name.count("/"), name)))
     except BaseException as error:  # noqa: BLE001 - an interrupt too: hours of a run may be in the folder
         kept = Path(tempfile.mkdtemp(prefix="replay-kept-")) / folder.name
         folder.rename(kept)
-        why = _why(error) if isinstance(error, OSError) else type(error).__name__
-        raise IncompleteError(f"{store.address}: could not be written ({why}). All of it is in {kept}.") from None
-
-
-def shown(text: str) -> str:
-    """``text`` with the addresses in place of the folders that stand for them."""
-    for folder, store in _mirrors.items():
-        text = text.replace(str(folder), store.address)
-    return text
+        reason = why(error) if isinstance(error, OSError) else type(error).__name__
+        raise IncompleteError(f"{store.address}: could not be written ({reason}). All of it is in {kept}.") from None
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """Where one artefact is."""
+class Elsewhere:
+    """An artefact at an address, to be removed there: the store, and its files when the artefact was looked at."""
 
-    address: str
-    files: FileSystem
-    path: str
+    store: Store
+    files: dict[str, Stored]
 
-    @classmethod
-    def of(cls, address: str) -> Store:
-        """The place that ``address`` names; nothing is asked of it yet."""
-        parts = urlsplit(address)
-        if "@" in parts.netloc:
-            raise RefusedError(
-                f"{parts.scheme}://…: an address with user information. Credentials come from the environment."
-            )
-        if parts.query or parts.fragment:
-            raise ReplayError(f"{parts.scheme}://{parts.netloc}{parts.path}: an address has no query. Leave it out.")
-        if parts.scheme == "file":
-            raise ReplayError(f"{address}: is on this host. Write its path alone.")
-        path = f"{parts.netloc}{parts.path}".strip("/")
-        if "/" not in path or not {".", ".."}.isdisjoint(path.split("/")):
-            raise ReplayError(f"{address}: names no folder. Write {parts.scheme}://BUCKET/NAME.")
-        try:
-            return cls(address.rstrip("/"), _file_system(parts.scheme, parts.netloc), path)
-        except OSError as error:
-            raise ReplayError(f"{address}: cannot be reached ({_why(error)}).") from None
-
-    def names(self) -> list[str]:
-        """The files there, relative to the folder; empty where there are none."""
-        from pyarrow.fs import FileSelector, FileType
-
-        try:
-            found = self.files.get_file_info(FileSelector(self.path, recursive=True, allow_not_found=True))
-        except OSError as error:
-            raise InputError(f"{self.address}: cannot be listed ({_why(error)}).") from None
-        # Some of fsspec's stores give their paths a slash in front, which none is asked for with.
-        paths = [entry.path.lstrip("/") for entry in found if entry.type == FileType.File]
-        names = [path.removeprefix(f"{self.path}/") for path in paths]
-        for name, path in zip(names, paths, strict=True):
-            if name == path or any(part in {"", ".", ".."} for part in name.split("/")):
-                raise InputError(f"{self.address}: holds a file whose name is no path below it. Is it an artefact?")
-        return sorted(names)
-
-    def fetch(self, folder: Path) -> None:
-        """Copy what is there to the new ``folder``; nothing is made where nothing is there."""
-        for name in self.names():
-            place = folder / name
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                with (
-                    self.files.open_input_stream(f"{self.path}/{name}", compression=None) as source,
-                    os.fdopen(create_private(place), "wb") as copy,
-                ):
-                    while piece := source.read(PIECE_BYTES):
-                        copy.write(piece)
-            except OSError as error:
-                raise InputError(f"{self.address}/{name}: cannot be read ({_why(error)}).") from None
-
-    def publish(self, folder: Path) -> None:
-        """Copy ``folder`` there, its manifest last; what was copied of one that fails is removed.
-
-        Raises:
-            OSError, or what a store of fsspec raises of its own.
-        """
-        found = (path for path in folder.rglob("*") if path.is_file())
-        paths = sorted(found, key=lambda path: (path.name in _MANIFESTS, path))
-        done: list[str] = []
-        try:
-            for path in paths:
-                done.append(f"{self.path}/{path.relative_to(folder).as_posix()}")
-                if self.files.type_name not in _FLAT:
-                    self.files.create_dir(done[-1].rpartition("/")[0], recursive=True)
-                with path.open("rb") as source, self.files.open_output_stream(done[-1], compression=None) as copy:
-                    while piece := source.read(PIECE_BYTES):
-                        copy.write(piece)
-        except BaseException:
-            for name in reversed(done):
-                _remove(self.files, name)
-            raise
+    def is_unchanged(self) -> bool:
+        """Whether the files there are still the same ones."""
+        return self.store.found() == self.files
 
 
-def _remove(files: FileSystem, name: str) -> None:
+def elsewhere(folder: Path) -> Elsewhere | None:
+    """What ``folder`` stands for; None where it is a folder of this host."""
+    place = _mirrors.get(folder)
+    return None if place is None else Elsewhere(place.store, place.found or {})
+
+
+def shown(text: str) -> str:
+    """``text`` with the addresses in place of the paths that stand for them."""
+    for path, place in _mirrors.items():
+        text = text.replace(str(path), place.store.address)
+    return text
+
+
+def _is_json(name: str) -> bool:
+    """Whether a file is what an artefact says of itself: its manifest, or a report's verdict."""
+    return name.endswith(".json")
+
+
+def _stand_in(store: Store, found: dict[str, Stored] | None) -> Path:
+    root = Path(tempfile.mkdtemp(prefix="replay-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    path = root / PurePosixPath(store.path).name
+    _mirrors[path] = _Mirror(store, found)
+    return path
+
+
+def _place(path: Path) -> tuple[_Mirror, str] | None:
+    """What a path stands for, and the name of it there; None where it is a file of this host."""
+    if path.exists():
+        return None
+    for folder in (path, *path.parents):
+        if folder in _mirrors:
+            return _mirrors[folder], "" if path == folder else path.relative_to(folder).as_posix()
+    return None
+
+
+def _fetch(store: Store, name: str, path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        files.delete_file(name)
-    except OSError:
-        return  # it has no manifest, so nobody takes it for an artefact
+        with store.open(name) as there, os.fdopen(create_private(path), "wb") as copy:
+            shutil.copyfileobj(there, copy, _PIECE_BYTES)
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _no_room(f"{store.address}/{name}", why(error)) from None
+        raise
 
 
-def _file_system(scheme: str, bucket: str) -> FileSystem:
-    from pyarrow import fs
-
-    if scheme == "s3":
-        endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        if endpoint.netloc:
-            where = {"endpoint_override": endpoint.netloc + endpoint.path, "scheme": endpoint.scheme}
-        else:
-            where, region = {}, region or fs.resolve_s3_region(bucket)
-        # Writes in the background would take whatever memory a slow store makes them wait in.
-        return fs.S3FileSystem(region=region, background_writes=False, **where)
-    if scheme in {"gs", "gcs"}:
-        return fs.GcsFileSystem()
-    try:
-        import fsspec
-
-        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
-    except (ImportError, ValueError):
-        raise ReplayError(
-            f"{scheme}://…: this installation reads s3:// and gs://. For others install fsspec and its package for "
-            f"{scheme}, or copy the folder."
-        ) from None
-
-
-def _why(error: OSError) -> str:
-    # A store's answer can quote the request; its first words say what is wrong.
-    return (error.strerror or str(error)).splitlines()[0][:120]
+def _no_room(where: str, reason: str) -> IncompleteError:
+    place = tempfile.gettempdir()
+    return IncompleteError(f"{where}: cannot be copied to {place} ({reason}). Make room, or set TMPDIR.")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from replay.audit.canaries import PART, Canary, Search
 from replay.audit.decoding import decodings
 from replay.audit.detectors import detect
-from replay.audit.reading import Passage, UnreadableError, files, passages
+from replay.audit.reading import Entry, Passage, UnreadableError, passages
 from replay.audit.sealed import Opener
+from replay.errors import InputError
 
 PLANTED = "planted value"
 _QUOTED = "quoted-printable"
@@ -52,17 +54,20 @@ class Audit:
         return Counter(finding.kind for finding in self.findings)
 
 
-def audit(paths: Sequence[Path], canaries: Sequence[Canary] = (), opened: Opener | None = None) -> Audit:
-    """Search everything at ``paths``, file names too, for planted values and for kinds that can be judged.
+def audit(
+    entries: Sequence[Entry],
+    canaries: Sequence[Canary] = (),
+    opened: Opener | None = None,
+    held: Callable[[Path], AbstractContextManager[Path]] = nullcontext,
+) -> Audit:
+    """Search the files of ``entries``, their names too, for planted values and for kinds that can be judged.
 
-    Encrypted segments are searched where ``opened`` opens them, and are unreadable else.
-
-    Raises:
-        InputError: a path does not exist.
+    Encrypted segments are searched where ``opened`` opens them, and are unreadable else. ``held`` gives each file for
+    as long as it is read; a file that it does not give (InputError) is unreadable too.
     """
     search = Search(canaries)
     result = Audit(canaries=len(canaries), canaries_not_judged=search.not_judged)
-    for number, entry in enumerate(files(paths)):
+    for number, entry in enumerate(entries):
         shown = str(entry.path)
         below = str(entry.path.relative_to(entry.root))
         named = Passage("file name", below.encode("utf-8", "surrogateescape"))
@@ -71,9 +76,12 @@ def audit(paths: Sequence[Path], canaries: Sequence[Canary] = (), opened: Opener
             result.findings |= leaks
         result.files += 1
         try:
-            result.size_bytes += entry.path.lstat().st_size
-            for passage in passages(entry.path, opened):
-                result.findings.update(examine(shown, passage, search))
+            with held(entry.path):
+                result.size_bytes += entry.path.lstat().st_size
+                for passage in passages(entry.path, opened):
+                    result.findings.update(examine(shown, passage, search))
+        except InputError as error:
+            result.unreadable.append(str(error).partition(". ")[0])
         except UnreadableError as error:
             result.unreadable.append(f"{shown}: {error}")
     return result

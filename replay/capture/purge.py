@@ -11,11 +11,16 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from replay.capture.manifest import MANIFEST_NAME, CaptureManifest, read_capture_manifest
 from replay.errors import IncompleteError, InputError, RefusedError
+from replay.storage import Elsewhere, elsewhere
+from replay.stores import Stored, why
 
 ALIVE_S = 60.0
 """A capture under way saves its manifest every two seconds; one saved within this time may be under way."""
@@ -68,8 +73,8 @@ def files_of(capture: Retained, now_s: float | None = None) -> Found:
     Raises:
         RefusedError: the folder holds something else than a capture's own files, or the capture may be under way.
     """
-    with _Folder(capture.folder) as folder:
-        return folder.found(capture, time.time() if now_s is None else now_s)
+    with _place(capture.folder) as place:
+        return _found(capture, place, time.time() if now_s is None else now_s)
 
 
 def purge(capture: Retained, now_s: float | None = None) -> Found:
@@ -79,15 +84,50 @@ def purge(capture: Retained, now_s: float | None = None) -> Found:
         RefusedError: as ``files_of``; nothing was removed.
         IncompleteError: something could not be removed.
     """
-    with _Folder(capture.folder) as folder:
-        found = folder.found(capture, time.time() if now_s is None else now_s)
+    with _place(capture.folder) as place:
+        found = _found(capture, place, time.time() if now_s is None else now_s)
         try:
-            for name in found.names:
-                os.unlink(name, dir_fd=folder.fd)
-            capture.folder.rmdir()
+            place.remove(found.names)
         except OSError as error:
-            raise IncompleteError(f"{capture.folder}: cannot be removed ({error.strerror}). Try again.") from None
+            raise IncompleteError(f"{capture.folder}: cannot be removed ({why(error)}). Try again.") from None
     return found
+
+
+def _found(capture: Retained, place: _Place, now_s: float) -> Found:
+    names, size = [], 0
+    for name, file in place.files():
+        if file is None or not _OURS.fullmatch(name):
+            raise RefusedError(
+                f"{capture.folder}: holds {name[:60]!r}, which is no file of a capture. Take it out, and purge again."
+            )
+        if name == MANIFEST_NAME and not capture.manifest.complete and now_s - file.changed_s < ALIVE_S:
+            raise RefusedError(f"{capture.folder}: may still be under way. End the capture, and purge again.")
+        names.append(name)
+        size += file.size_bytes
+    return Found(tuple(sorted(names, key=lambda name: name == MANIFEST_NAME)), size)
+
+
+class _Place(Protocol):
+    """Where a capture is."""
+
+    def files(self) -> Iterable[tuple[str, Stored | None]]:
+        """What is in it, by name; None for what is no plain file."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove these files in this order, then the place. Raises OSError."""
+
+
+@contextmanager
+def _place(path: Path) -> Iterator[_Place]:
+    stored = elsewhere(path)
+    if stored is not None:
+        yield _Address(path, stored)
+        return
+    folder = _Folder(path)
+    try:
+        yield folder
+    finally:
+        folder.close()
 
 
 class _Folder:
@@ -95,28 +135,36 @@ class _Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.fd = -1
-
-    def __enter__(self) -> _Folder:
         try:
-            self.fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
-            raise RefusedError(f"{self._path}: cannot be opened as a folder ({error.strerror}).") from None
-        return self
+            raise RefusedError(f"{path}: cannot be opened as a folder ({error.strerror}).") from None
 
-    def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+    def close(self) -> None:
+        os.close(self._fd)
 
-    def found(self, capture: Retained, now_s: float) -> Found:
-        names, size = [], 0
-        for name in sorted(os.listdir(self.fd)):  # noqa: PTH208 - a path could be replaced meanwhile
-            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
-            if not stat.S_ISREG(status.st_mode) or not _OURS.fullmatch(name):
-                raise RefusedError(
-                    f"{self._path}: holds {name[:60]!r}, which is no file of a capture. Take it out, and purge again."
-                )
-            if name == MANIFEST_NAME and not capture.manifest.complete and now_s - status.st_mtime < ALIVE_S:
-                raise RefusedError(f"{self._path}: may still be under way. End the capture, and purge again.")
-            names.append(name)
-            size += status.st_size
-        return Found(tuple(sorted(names, key=lambda name: name == MANIFEST_NAME)), size)
+    def files(self) -> Iterator[tuple[str, Stored | None]]:
+        for name in sorted(os.listdir(self._fd)):  # noqa: PTH208 - a path could be replaced meanwhile
+            status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            yield name, Stored(status.st_size, status.st_mtime) if stat.S_ISREG(status.st_mode) else None
+
+    def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            os.unlink(name, dir_fd=self._fd)
+        self._path.rmdir()
+
+
+class _Address:
+    """A capture at an address, as it was when its manifest was read."""
+
+    def __init__(self, path: Path, stored: Elsewhere) -> None:
+        self._path = path
+        self._stored = stored
+
+    def files(self) -> Iterable[tuple[str, Stored]]:
+        if not self._stored.is_unchanged():
+            raise RefusedError(f"{self._path}: was changed while it was looked at. Look, and purge again.")
+        return self._stored.files.items()
+
+    def remove(self, names: Iterable[str]) -> None:
+        self._stored.store.remove(names)

@@ -24,6 +24,7 @@ from replay.capture.sealing import Seal, unseal_with
 from replay.errors import InputError
 from replay.exchange import CAPTURE_FORMAT, Exchange
 from replay.private_files import create_private
+from replay.storage import files_in, held
 
 SUFFIX = ".jsonl.zst"
 MAX_SEGMENT_BYTES = 8 << 20
@@ -163,13 +164,17 @@ class SegmentWriter:
         self._size = 0
 
 
+def _is_segment(name: str) -> bool:
+    return name.startswith("segment-") and "/" not in name and name.removesuffix(SEALED_SUFFIX).endswith(SUFFIX)
+
+
 def segment_name(number: int, *, sealed: bool = False) -> str:
     """The file name of segment ``number``."""
     return f"segment-{number:06d}{SUFFIX}{SEALED_SUFFIX if sealed else ''}"
 
 
 class CaptureReader:
-    """Reads the exchanges of a capture in file order, in bounded memory.
+    """Reads the exchanges of a capture in file order, in bounded memory; at an address one segment at a time.
 
     What could not be read stands in ``notes`` after iterating, a line each. A segment that was cut off is read up
     to its last whole record, and a damaged frame costs only its own records. Encrypted segments need ``identity``,
@@ -186,7 +191,7 @@ class CaptureReader:
         self.notes: list[str] = []
         self.damaged = False
         """After iterating: a segment holds fewer exchanges than the manifest says."""
-        self.paths = sorted([*folder.glob(f"segment-*{SUFFIX}"), *folder.glob(f"segment-*{SUFFIX}{SEALED_SUFFIX}")])
+        self.paths = sorted(folder / name for name in files_in(folder) if _is_segment(name))
         self.is_sealed = any(path.suffix == SEALED_SUFFIX for path in self.paths)
         """Its segments are encrypted."""
         self._unseal = unseal_with(identity) if identity and self.is_sealed else None
@@ -257,13 +262,14 @@ class CaptureReader:
 
     def _lines(self, path: Path) -> Iterator[bytes]:
         rest = b""
-        for piece in contents(path, self.notes, self._unseal):
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from lines
-            if len(rest) > _MAX_LINE_BYTES:
-                raise InputError(
-                    f"{path}: holds a line of more than {_MAX_LINE_BYTES >> 20} MiB, so it is no segment."
-                )
+        with held(path):
+            for piece in contents(path, self.notes, self._unseal):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from lines
+                if len(rest) > _MAX_LINE_BYTES:
+                    raise InputError(
+                        f"{path}: holds a line of more than {_MAX_LINE_BYTES >> 20} MiB, so it is no segment."
+                    )
 
 
 def read_exchanges(folder: Path, identity: Path | None = None) -> Iterator[Exchange]:

@@ -19,7 +19,7 @@ from replay.plan.store import PlanManifest, open_plan
 from replay.runs import MANIFEST_NAME as RUN
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import read_batches, sample_files
-from replay.storage import is_address
+from replay.stores import is_address
 from replay.traces import trace_id
 
 REPORTS = ("verdict.json", "capacity.json", "calibration.json", "history.json", "comparison.json")
@@ -31,7 +31,7 @@ type Manifest = CaptureManifest | PlanManifest | RunManifest
 def locate(name: str) -> Path:
     """The folder that NAME means: a path, a capture, a run or a plan; raises InputError where there is none."""
     if is_address(name):
-        path = named(name, ".")
+        path = named(name, ".", whole=False)
         if path.exists():
             return path
         raise InputError(f"{name}: nothing is there. Check the address.")

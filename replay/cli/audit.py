@@ -12,6 +12,7 @@ from replay.cli.output import problem, stdout
 from replay.errors import EXIT_INPUT, EXIT_OK, EXIT_REFUSED
 
 if TYPE_CHECKING:
+    from replay.audit.reading import Entry
     from replay.audit.scan import Audit, Finding
 
 _SHOWN = 50
@@ -22,14 +23,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def audit(
-        paths: Annotated[list[Path], typer.Argument(help="Files or folders: captures, plans, runs, reports, logs.")],
+        paths: Annotated[list[str], typer.Argument(help="Files or folders: captures, plans, runs, reports, logs.")],
         canaries: Annotated[
             Path | None, typer.Option(help="A file with one planted value a line; they are searched in all forms.")
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print every finding as JSON.")] = False,
         identity: Identity = None,
     ) -> int:
-        """Search anything on disk for leaks. Prints places and kinds, never values.
+        """Search anything on disk, or an artefact at an address, for leaks. Prints places and kinds, never values.
 
         With --canaries it looks for values that you sent through the capture on purpose, as they stand and in every
         notation that decodes out of the file. Without, it judges the kinds whose pseudonyms lie in a reserved range,
@@ -48,9 +49,11 @@ def register(app: typer.Typer) -> None:
         from replay.audit.canaries import read_canaries
         from replay.audit.scan import audit as run_audit
         from replay.audit.sealed import opener
+        from replay.storage import held
 
+        entries = [entry for each in paths for entry in _entries(each)]
         planted = read_canaries(canaries) if canaries else ()
-        found = run_audit(paths, planted, opener(identity) if identity else None)
+        found = run_audit(entries, planted, opener(identity) if identity else None, held)
         if as_json:
             _print_json(found)
         else:
@@ -60,6 +63,18 @@ def register(app: typer.Typer) -> None:
         if found.findings:
             return EXIT_REFUSED
         return EXIT_INPUT if found.unreadable else EXIT_OK
+
+
+def _entries(name: str) -> list[Entry]:
+    from replay.audit.reading import Entry, files
+    from replay.cli.artefact import locate
+    from replay.storage import files_in
+    from replay.stores import is_address
+
+    if not is_address(name):
+        return files([Path(name)])
+    folder = locate(name)
+    return [Entry(folder, folder / below) for below in files_in(folder)]
 
 
 def _print(found: Audit) -> None:

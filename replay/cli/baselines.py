@@ -12,7 +12,7 @@ from replay.artefacts import named
 from replay.cli.output import cell, plain, print_json, progress, stdout
 from replay.errors import InputError
 from replay.runs import MANIFEST_NAME, RunManifest, read_run_manifest
-from replay.storage import is_address
+from replay.stores import is_address
 
 if TYPE_CHECKING:
     from analysis.description import RouteDescription

@@ -17,7 +17,7 @@ RUNS = "runs"
 
 def open_capture(name: str, identity: Path | None) -> CaptureReader:
     """The capture that NAME means; ``identity`` opens an encrypted one. Raises InputError where it is none."""
-    return CaptureReader(named(name, CAPTURES), identity)
+    return CaptureReader(named(name, CAPTURES, whole=False), identity)
 
 
 def exchanges(reader: CaptureReader, *, allow_damaged: bool) -> Iterator[Exchange]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,7 +30,7 @@ def register(app: typer.Typer) -> None:
     def compare(
         baseline: Annotated[str, typer.Argument(metavar="BASELINE", help="The run to compare with.")],
         candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The run to compare.")],
-        output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the comparison.")],
+        output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="New folder for the comparison.")],
         slice_s: Annotated[
             float, typer.Option("--slice", min=0.1, max=60.0, metavar="SECONDS", help="Length of a slice of time.")
         ] = 5.0,
@@ -40,15 +39,16 @@ def register(app: typer.Typer) -> None:
         from analysis.report.terminal import render_comparison
         from analysis.samples import ArtefactError
 
-        if output.exists():
-            raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
+        folder = named(output, ".", new=True)
+        if folder.exists():
+            raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
         try:
             found = compare_runs(named(baseline, "runs"), named(candidate, "runs"), slice_s)
             files = comparison_reports(found)
         except ArtefactError as error:
             raise InputError(str(error)) from None
-        with new_folder(output) as folder:
+        with new_folder(folder) as part:
             for name, content in files.items():
-                write_whole(folder / name, content)
+                write_whole(part / name, content)
         stdout.print(render_comparison(found))
-        stdout.print(f"report: {output / 'comparison.html'}", markup=False)
+        stdout.print(f"report: {folder / 'comparison.html'}", markup=False)

@@ -14,6 +14,7 @@ from replay.artefacts import named, new_folder
 from replay.cli.output import progress, stdout
 from replay.errors import InputError, ReplayError
 from replay.private_files import write_whole
+from replay.storage import refuse_address
 
 if TYPE_CHECKING:
     from analysis.gate_file import Gate
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Argument(metavar="CANDIDATE", help="The run of the build; not with --init.")
         ] = None,
         output: Annotated[
-            Path | None, typer.Option("-o", "--output", metavar="DIR", help="New folder for the reports.")
+            str | None, typer.Option("-o", "--output", metavar="DIR", help="New folder for the reports.")
         ] = None,
         gate_file: Annotated[
             Path | None,
@@ -69,7 +70,7 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print verdict.json instead of the table.")] = False,
     ) -> int:
         if init:
-            return _write_gate(named(baseline, "runs"), candidate, output or Path("gate.toml"))
+            return _write_gate(named(baseline, "runs"), candidate, output or "gate.toml")
         if candidate is None:
             raise ReplayError("gate: no CANDIDATE. Name the run of the build as second argument.")
         if output is None:
@@ -80,7 +81,7 @@ def register(app: typer.Typer) -> None:
             named(reference, "runs") if reference else None,
             named(calibration, "runs") if calibration else None,
         )
-        return _judge(runs, output, gate_file, as_json=as_json)
+        return _judge(runs, named(output, ".", new=True), gate_file, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,14 @@ def _gate(path: Path | None) -> tuple[Gate, str]:
     return read_gate(found), str(found)
 
 
-def _write_gate(baseline: Path, candidate: str | None, output: Path) -> int:
+def _write_gate(baseline: Path, candidate: str | None, name: str) -> int:
     from analysis.gate_init import gate_for
     from analysis.samples import ArtefactError, read_run
 
     if candidate is not None:
         raise ReplayError("gate --init takes BASELINE alone. Leave CANDIDATE out.")
+    refuse_address(name, "a gate file is read and committed on this host")
+    output = Path(name)
     if output.exists():
         raise ReplayError(f"{output}: exists already. Choose another name with -o FILE.")
     try:

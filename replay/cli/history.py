@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from replay.artefacts import new_folder
+from replay.artefacts import named, new_folder
 from replay.cli.output import progress, stdout
 from replay.errors import InputError, ReplayError
 from replay.private_files import write_whole
+from replay.storage import files_in, held
 
 VERDICT_NAME = "verdict.json"
 HELP = """Lay past verdicts side by side: the trend of each gated route, and with which run a lasting change began.
@@ -33,9 +34,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command(help=HELP)
     def history(
-        reports: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Reports, or folders that hold them.")],
+        reports: Annotated[list[str], typer.Argument(metavar="DIR...", help="Reports, or folders that hold them.")],
         output: Annotated[
-            Path | None, typer.Option("-o", "--output", metavar="DIR", help="New folder for the history.")
+            str | None, typer.Option("-o", "--output", metavar="DIR", help="New folder for the history.")
         ] = None,
         at_least: Annotated[
             str, typer.Option(metavar="SHARE", help="The smallest lasting change that is worth a mention.")
@@ -49,39 +50,42 @@ def register(app: typer.Typer) -> None:
         from replay.cli.values import share
 
         least = share(at_least)
-        if output and output.exists():
-            raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
+        folder = named(output, ".", new=True) if output else None
+        if folder and folder.exists():
+            raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
         verdicts = []
-        for path in verdict_files(reports):
+        for path in verdict_files(named(each, ".", whole=False) for each in reports):
             try:
-                verdicts.append(read_verdict(path))
+                with held(path):
+                    verdicts.append(read_verdict(path))
             except ArtefactError as error:
                 progress(f"left out: {error}")
         try:
             found = history_of(verdicts, least)
         except ArtefactError as error:
             raise InputError(str(error)) from None
-        if output:
-            with new_folder(output) as folder:
-                write_whole(folder / "history.json", to_json(found))
-                write_whole(folder / "history.html", history_html(found).encode())
+        if folder:
+            with new_folder(folder) as part:
+                write_whole(part / "history.json", to_json(found))
+                write_whole(part / "history.html", history_html(found).encode())
         if as_json:
             typer.echo(to_json(found).decode(), nl=False)
             return
         stdout.print(render_history(found))
-        if output:
-            stdout.print(f"report: {output / 'history.html'}")
+        if folder:
+            stdout.print(f"report: {folder / 'history.html'}")
 
 
-def verdict_files(places: list[Path]) -> Iterator[Path]:
+def verdict_files(places: Iterable[Path]) -> Iterator[Path]:
     """The verdicts in ``places`` and in the folders directly under them.
 
     Raises:
         InputError: a place does not exist, or holds no verdict.
     """
     for place in places:
-        found = [place] if place.is_file() else [place / VERDICT_NAME, *sorted(place.glob(f"*/{VERDICT_NAME}"))]
-        found = [path for path in found if path.is_file()]
+        below = [Path(name) for name in files_in(place)]
+        found = [place / path for path in below if path.name == VERDICT_NAME and len(path.parts) <= 2]
+        found = [place] if place.is_file() else sorted(found, key=lambda path: (len(path.parts), path))
         if not found:
             why = f"holds no {VERDICT_NAME}, nor does a folder in it" if place.exists() else "no such folder"
             raise InputError(f"{place}: {why}. Name reports that 'replay gate' wrote.")

@@ -31,7 +31,13 @@ def register(app: typer.Typer) -> None:
                 "log: access logs of nginx, Apache, HAProxy, AWS load balancers, Caddy and others.",
             ),
         ],
-        paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files of that format.")],
+        paths: Annotated[
+            list[str],
+            typer.Argument(
+                metavar="PATH…",
+                help="Files of that format, or addresses; s3://BUCKET/LOGS/ is all below it.",
+            ),
+        ],
         output: Annotated[
             str, typer.Option("-o", "--output", help="The capture: a name under captures/, or a path.")
         ],
@@ -80,6 +86,8 @@ def register(app: typer.Typer) -> None:
 
             replay import log access.log.1.gz access.log -o monday
 
+            replay import log s3://logs/lb/2026/11/23/ -o s3://rehearsals/captures/monday
+
             replay import log access.log -o monday --log-format '%h %l %u %t "%r" %>s %b %D'
         """
         import secrets
@@ -98,6 +106,7 @@ def register(app: typer.Typer) -> None:
         from replay.sanitize.policy import load_policy
         from replay.sanitize.sanitizer import Sanitizer
         from replay.sanitize.self_test import self_test
+        from replay.storage import sources as files_at
 
         forbid_dumps()
         if form not in FORMATS:
@@ -115,7 +124,7 @@ def register(app: typer.Typer) -> None:
         if not rules.reviewed_by:
             raise RefusedError(f"policy {policy}: nobody has reviewed it. Read it and fill in 'reviewed_by'.")
         key = load_key(KeySource("file", str(key_file)) if key_file else KeySource())
-        sources = open_sources(form, paths, log_format)
+        sources = open_sources(form, [path for each in paths for path in files_at(each)], log_format)
         _print_log_formats(sources)
         folder = named(output, "captures", new=True)
         refuse_tracked(folder)

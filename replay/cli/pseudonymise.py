@@ -112,7 +112,7 @@ def _manifest(capture: str, key: Key) -> CaptureManifest:
     from replay.artefacts import named
     from replay.capture.manifest import read_capture_manifest
 
-    manifest = read_capture_manifest(named(capture, "captures"))
+    manifest = read_capture_manifest(named(capture, "captures", whole=False))
     if manifest.key_id != key.key_id:
         why = (
             "its key was ephemeral and is gone, so nothing can join it: capture with --key-file"

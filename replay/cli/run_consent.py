@@ -20,7 +20,8 @@ from replay.plan.store import Plan
 from replay.runs import Target
 from replay.runspec import HooksFile, RunSpec
 from replay.safety import Interlock, Resolver, parse_target, system_resolver
-from replay.storage import is_address, refuse_address
+from replay.storage import refuse_address
+from replay.stores import is_address
 from replay.tls import TLSFiles
 
 

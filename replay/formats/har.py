@@ -19,6 +19,7 @@ from replay.errors import InputError
 from replay.exchange import RawExchange, RawResponse
 from replay.formats.har_message import HarRequest, HarResponse, UnreadableError, raw_request, raw_response
 from replay.formats.recording import LeftOut
+from replay.storage import open_file
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -155,7 +156,8 @@ def open_har(path: Path, name: str) -> HarRecording:
 
 def _entries(path: Path) -> list[msgspec.Raw]:
     try:
-        content = path.read_bytes()
+        with open_file(path) as file:
+            content = file.read()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. Name a HAR file.") from None
     except OSError as error:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 from replay.errors import InputError
+from replay.storage import open_file
 
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 256 << 10
@@ -38,16 +39,27 @@ def open_unpacked(path: Path, what: str) -> Source:
         InputError: there is no such file, or it cannot be read.
     """
     try:
-        file = path.open("rb")
+        file = open_file(path)
         magic = file.peek(2)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. Name {what}.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Name {what}.") from None
     if magic.startswith(_GZIP):
-        file.close()
-        return cast(Source, gzip.open(path))
+        return cast(Source, _Unpacked(file))
     return file
+
+
+class _Unpacked(gzip.GzipFile):
+    """A packed file that is closed with what unpacks it."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__(fileobj=packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
 
 def lines(source: Source) -> Iterator[bytes]:

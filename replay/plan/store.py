@@ -22,6 +22,7 @@ from replay.errors import InputError
 from replay.private_files import create_private
 from replay.repetition import Repetition
 from replay.runspec import PlanState
+from replay.storage import open_table
 
 PLAN_FORMAT = "plan/1"
 MANIFEST_NAME = "plan.json"
@@ -152,7 +153,7 @@ class Plan:
         """The requests in order of ``due``, a record batch at a time."""
         path = self.folder / REQUESTS_NAME
         try:
-            with pa.memory_map(str(path)) as source:
+            with open_table(path) as source:
                 reader = pa.ipc.open_file(source)
                 if reader.schema.names != SCHEMA.names:
                     raise InputError(f"{path}: its columns are not those of plan/1. Make the plan again.")
@@ -167,7 +168,7 @@ def open_plan(folder: Path) -> Plan:
     plan = Plan(folder, read_manifest(folder / MANIFEST_NAME, PlanManifest, PLAN_FORMAT))
     path = folder / REQUESTS_NAME
     try:
-        with pa.memory_map(str(path)) as source:
+        with open_table(path) as source:
             pa.ipc.open_file(source)
     except (pa.ArrowInvalid, OSError):
         raise InputError(f"{path}: is missing, cut off or damaged. Make the plan again.") from None

@@ -16,6 +16,7 @@ import zstandard
 from typer.testing import CliRunner
 
 from replay.audit.canaries import Canary
+from replay.audit.reading import files
 from replay.audit.scan import Audit, Finding, audit
 from replay.cli.main import application
 from replay.errors import InputError
@@ -32,7 +33,7 @@ def segment(folder: Path, *records: object, tail: bytes = b"") -> Path:
 
 
 def scan(*paths: Path, planted: str = PLANTED) -> Audit:
-    return audit(paths, [Canary(1, planted)])
+    return audit(files(paths), [Canary(1, planted)])
 
 
 def places(found: Audit) -> set[tuple[str, str, str]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from replay.artefacts import write_manifest
+from replay.artefacts import named, new_folder, write_manifest
 from replay.capture.manifest import MANIFEST_NAME
 from replay.capture.purge import ALIVE_S, files_of, purge, retained
 from replay.capture.segments import SegmentWriter
 from replay.cli import main as command
-from replay.errors import InputError, RefusedError
+from replay.errors import IncompleteError, InputError, RefusedError
 from tests.factories import capture_manifest, exchange
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -31,6 +31,13 @@ def make(folder: Path, *, age_days: int = 40, retention_days: int = 30, complete
     writer.close()
     write_manifest(folder / MANIFEST_NAME, manifest)
     return folder
+
+
+def make_at(address: str, here: Path, *, age_days: int = 40) -> None:
+    make(here, age_days=age_days)
+    with new_folder(named(address, ".", new=True)) as folder:
+        for path in here.iterdir():
+            path.rename(folder / path.name)
 
 
 def ended(*arguments: str) -> int:
@@ -146,3 +153,55 @@ def test_what_could_not_be_removed_does_not_keep_the_rest(tmp_path: Path, capsys
     assert ended(str(first), str(tmp_path / "gone"), str(second)) == 7
     assert capsys.readouterr().err.count("\n") == 2
     assert (first.exists(), second.exists()) == (True, False)
+
+
+def test_what_is_due_at_addresses_is_removed_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    for name, age_days in (("old", 40), ("older", 50), ("new", 3)):
+        make_at(f"memory://kept/captures/{name}", tmp_path / name, age_days=age_days)
+    store.pipe("memory://kept/captures/older/salaries.csv", b"not ours")
+    store.pipe("memory://kept/captures/elsewhere/x", b"no capture")
+    before = store.find("memory://kept")
+
+    assert ended("memory://kept/captures/", "--dry-run") == 7
+    assert store.find("memory://kept") == before
+    assert "memory://kept/captures/old: would be removed, was due on" in capsys.readouterr().out
+    assert ended("memory://kept/captures/") == 7
+    said = capsys.readouterr()
+    assert "memory://kept/captures/old: removed, was due on" in said.out
+    assert "(2 files, 0.0 MB)" in said.out
+    assert "memory://kept/captures/new: stays until" in said.out
+    assert "memory://kept/captures/older: holds 'salaries.csv', which is no file of a capture" in said.err
+    assert "memory://kept/captures/elsewhere: is no capture; passed over" in said.err
+    assert "A bucket that keeps versions holds what was removed" in said.err
+    assert store.find("memory://kept") == [path for path in before if "/old/" not in path]
+    assert ended("memory://kept/captures/old") == 5
+
+
+def test_a_capture_that_changes_at_its_address_meanwhile_is_left(tmp_path: Path) -> None:
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    make_at("memory://kept/changing", tmp_path / "changing")
+    capture = retained(named("memory://kept/changing", ".", whole=False))
+    store.pipe("memory://kept/changing/segment-000000.jsonl.zst", b"another")
+
+    with pytest.raises(RefusedError, match="was changed while it was looked at"):
+        purge(capture)
+    assert len(store.find("memory://kept/changing")) == 2
+
+
+def test_the_manifest_at_an_address_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = pytest.importorskip("fsspec.implementations.memory")
+    make_at("memory://kept/stuck", tmp_path / "stuck")
+    capture = retained(named("memory://kept/stuck", ".", whole=False))
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Access denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.MemoryFileSystem, "rm", denied)
+        with pytest.raises(IncompleteError, match=r"cannot be removed \(Access denied\)"):
+            purge(capture)
+    assert len(memory.MemoryFileSystem().find("memory://kept/stuck")) == 2
+    assert files_of(capture).names[-1] == MANIFEST_NAME
+    purge(capture)
+    assert not memory.MemoryFileSystem().find("memory://kept/stuck")

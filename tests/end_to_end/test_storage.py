@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from replay.artefacts import named, new_folder
+from replay.artefacts import named, new_folder, write_manifest
 from replay.cli.main import main
 from replay.errors import IncompleteError, InputError, RefusedError, ReplayError
-from replay.storage import Store, is_address, shown
+from replay.storage import shown
+from replay.stores import Store, is_address
 from tests.end_to_end.service import Service
+from tests.factories import capture_manifest
 from tests.recordings import Visit, har
 
 moto = pytest.importorskip("moto.server", reason="moto is not installed")
@@ -68,18 +70,28 @@ def test_capture_plan_baseline_run_and_gate_go_by_addresses(
     (tmp_path / "visit.har").write_text(recording("http://shop.example", 30))
     target = service().url
 
-    assert replay("import", "har", "visit.har", "-o", f"{BUCKET}/captures/visit") == 0
+    with s3.open_output_stream("rehearsals/logs/visit.har") as log:
+        log.write((tmp_path / "visit.har").read_bytes())
+    assert replay("import", "har", f"{BUCKET}/logs/visit.har", "-o", f"{BUCKET}/captures/visit") == 0
     assert replay("plan", f"{BUCKET}/captures/visit", "-o", f"{BUCKET}/plans/visit") == 0
     assert replay("baseline", f"{BUCKET}/captures/visit", "-o", f"{BUCKET}/runs/production") == 0
     run = [f"{BUCKET}/plans/visit.plan", "--target", target, "--no-preflight", "-o", f"{BUCKET}/runs/build"]
     assert replay("run", *run) == 0
     assert replay("inspect", f"{BUCKET}/runs/build", "--json") == 0
     printed = capsys.readouterr()
-    assert replay("gate", f"{BUCKET}/runs/production", f"{BUCKET}/runs/build", "-o", "verdict") in {0, 1, 3, 4}
-    assert (tmp_path / "verdict" / "verdict.json").exists()
+    gate = [f"{BUCKET}/runs/production", f"{BUCKET}/runs/build", "-o", f"{BUCKET}/reports/build"]
+    assert replay("gate", *gate) in {0, 1, 3, 4}
+    assert f"report: {BUCKET}/reports/build/report.html" in capsys.readouterr().out
+    assert replay("history", f"{BUCKET}/reports", "-o", f"{BUCKET}/trend") == 0
+    assert replay("audit", f"{BUCKET}/captures/visit", f"{BUCKET}/runs/build") == 0
+    capsys.readouterr()
+    assert replay("cat", f"{BUCKET}/plans/visit.plan", "-n", "3") == 0
+    assert replay("cat", f"{BUCKET}/runs/build", "-n", "3") == 0
+    assert replay("cat", f"{BUCKET}/captures/visit") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3 + 3 + 30
     assert f"{BUCKET}/runs/build: 30 samples of 30 planned requests, complete" in printed.out
     assert "SECRET-OF-THE-STORE" not in printed.out + printed.err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["gate.toml", "verdict", "visit.har"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gate.toml", "visit.har"]
     stored = {entry.path for entry in s3.get_file_info(fs.FileSelector("rehearsals", recursive=True))}
     assert {
         "rehearsals/captures/visit/manifest.json",
@@ -87,9 +99,29 @@ def test_capture_plan_baseline_run_and_gate_go_by_addresses(
         "rehearsals/plans/visit.plan/requests.arrow",
         "rehearsals/runs/production/run.json",
         "rehearsals/runs/build/samples-000.parquet",
+        "rehearsals/reports/build/verdict.json",
+        "rehearsals/trend/history.html",
     } <= stored
     assert replay("import", "har", "visit.har", "-o", f"{BUCKET}/captures/visit") == 2
     assert f"{BUCKET}/captures/visit: exists already" in capsys.readouterr().err
+
+
+def test_a_capture_whose_time_is_over_is_removed_from_its_bucket(
+    s3: fs.S3FileSystem, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, created in (("old", "2020-01-01"), ("new", "9990-01-01")):
+        with new_folder(named(f"{BUCKET}/due/{name}", ".", new=True)) as folder:
+            (folder / "segment-000000.jsonl.zst").write_bytes(b"x")
+            write_manifest(folder / "manifest.json", capture_manifest(created=created))
+
+    with pytest.raises(SystemExit, match="0"):
+        main(["purge", f"{BUCKET}/due/"])
+    assert f"{BUCKET}/due/old: removed, was due on 2020-01-31 (2 files" in capsys.readouterr().out
+    left = s3.get_file_info(fs.FileSelector("rehearsals/due", recursive=True))
+    assert sorted(entry.path for entry in left if entry.type == fs.FileType.File) == [
+        "rehearsals/due/new/manifest.json",
+        "rehearsals/due/new/segment-000000.jsonl.zst",
+    ]
 
 
 def test_an_artefact_is_at_its_address_when_its_manifest_is(s3: fs.S3FileSystem) -> None:
@@ -127,7 +159,7 @@ def test_a_name_that_climbs_out_of_the_folder_is_refused(tmp_path: Path, name: s
             return [fs.FileInfo(name, type=fs.FileType.File)]
 
     with pytest.raises(InputError, match="whose name is no path below it"):
-        Store("s3://bucket/name", Climbing(), "bucket/name").fetch(tmp_path / "copy")
+        Store("s3://bucket/name", Climbing(), "bucket/name").found()
     assert not list(tmp_path.iterdir())
 
 
@@ -175,8 +207,8 @@ def test_what_an_interrupt_or_a_stores_own_error_broke_off_is_kept_here_too(
     [
         ("s3://key:SECRET@bucket/one", RefusedError, "user information"),
         ("s3://bucket/one?secret_key=SECRET", ReplayError, "has no query"),
-        ("s3://bucket", ReplayError, "names no folder"),
-        ("s3://bucket/one/..", ReplayError, "names no folder"),
+        ("s3://bucket", ReplayError, "names nothing in a store"),
+        ("s3://bucket/one/..", ReplayError, "names nothing in a store"),
         ("file:///srv/runs/one", ReplayError, "Write its path alone"),
         ("nothing://bucket/one", ReplayError, "reads s3:// and gs://"),
     ],
@@ -195,10 +227,9 @@ def test_an_address_that_is_none_is_said_without_its_secrets(
     ("arguments", "why"),
     [
         (["capture", "s3://b/friday", "--upstream", "http://127.0.0.1:9"], "a live capture is written on this host"),
-        (["purge", "s3://b/friday"], "removed by the store's own rules"),
         (["metrics", "s3://b/friday"], "writes on this host"),
     ],
-    ids=["capture", "purge", "metrics"],
+    ids=["capture", "metrics"],
 )
 def test_what_needs_a_folder_of_this_host_says_so(
     capsys: pytest.CaptureFixture[str],
@@ -214,11 +245,4 @@ def test_what_needs_a_folder_of_this_host_says_so(
     assert ended.value.code == 2
     assert "replay: s3://b/friday: " in (said := capsys.readouterr().err)
     assert why in said
-    assert not list(tmp_path.iterdir())
-
-
-def test_reports_stay_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ReplayError, match="reports are written on this host"), new_folder(Path("s3://bucket/x")):
-        pass
     assert not list(tmp_path.iterdir())

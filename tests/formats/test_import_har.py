@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from replay.audit.canaries import Canary
+from replay.audit.reading import files
 from replay.audit.scan import audit
 from replay.capture.manifest import read_capture_manifest
 from replay.capture.segments import read_exchanges
@@ -82,7 +83,9 @@ def test_a_har_is_imported_without_a_leak_or_says_why_not(
     assert len(exchanges) == manifest.seen == manifest.written
     assert {exchange.session for exchange in exchanges} == {exchanges[0].session}
     assert all(exchange.ended is None or exchange.ended >= exchange.requested for exchange in exchanges)
-    found = audit([capture], [Canary(number, value) for number, value in enumerate(sorted(set(values(path))), 1)])
+    found = audit(
+        files([capture]), [Canary(number, value) for number, value in enumerate(sorted(set(values(path))), 1)]
+    )
     assert found.findings == set()
     assert found.unreadable == []
 

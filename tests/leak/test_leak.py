@@ -23,6 +23,7 @@ from recall import Plant, plants
 from wire import send_http1, send_http2, serving
 
 from replay.audit.canaries import Canary
+from replay.audit.reading import files
 from replay.audit.scan import PLANTED, audit
 from tests.every_log import logging_into
 
@@ -102,7 +103,7 @@ def stop(run: Run) -> int:
 def leaks(left: Path, planted: list[Plant]) -> list[str]:
     """What the auditor finds of the plants in everything below ``left``, without a value."""
     needles = [(plant, needle) for plant in planted for needle in plant.value.needles]
-    found = audit([left], [Canary(line, needle) for line, (_, needle) in enumerate(needles, 1)])
+    found = audit(files([left]), [Canary(line, needle) for line, (_, needle) in enumerate(needles, 1)])
     assert found.unreadable == []
     return sorted(
         f"{needles[each.canary - 1][0].place} · {needles[each.canary - 1][0].value.kind}: "
