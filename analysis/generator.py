@@ -10,11 +10,13 @@ import numpy as np
 from analysis.gate_file import Gate
 from analysis.histogram import BUCKETS, Histogram, quantile_ns
 from analysis.samples import Tick
-from analysis.tally import REFUSED, Tally
+from analysis.tally import REFUSED, STOPPED, Tally
 from analysis.verdict import Check
 from analysis.words import percent
 
 GENERATOR_STATE = "generator's state"
+MAX_STOPPED_SHARE = 0.005
+"""Share of requests that may have been stopped unanswered; as many more failures as a gate allows by default."""
 _WHOLE = {"complete", "breaker"}
 """Endings that are not the generator's fault."""
 _ENDINGS = {
@@ -28,7 +30,7 @@ _ENDINGS = {
 def generator_checks(run: Tally, gate: Gate) -> list[Check]:
     """What the generator did, in the order in which a person would ask."""
     checks = [_ending(run), *_losses(run, gate), contradictions(run, gate), _lag(run, gate), _lag_growth(run, gate)]
-    checks += [_rate(run, gate), *_ticks(run, gate), _unsent(run)]
+    checks += [_rate(run, gate), *_ticks(run, gate), _unsent(run), _unanswered(run)]
     return [check for check in checks if check is not None]
 
 
@@ -237,6 +239,22 @@ def _unsent(run: Tally) -> Check | None:
         f"{percent(share)} of the planned requests were never sent. Give the generator more CPU, and run again."
         if is_short
         else "Everything that became due was sent.",
+    )
+
+
+def _unanswered(run: Tally) -> Check | None:
+    """Requests that the run ended before the target did: the slowest of them, of which nothing is known."""
+    stopped = sum(route.count(STOPPED) for route in run.routes.values())
+    share = stopped / max(1.0, run.n + stopped)
+    if share <= MAX_STOPPED_SHARE:
+        return None
+    return Check(
+        "unanswered",
+        "doubt",
+        f"{stopped:.0f} ({percent(share)})",
+        percent(MAX_STOPPED_SHARE),
+        f"{percent(share)} of the requests were stopped before they were answered, so nothing says how long the "
+        "target would have taken. Make a run that nobody ends, with a constant load.",
     )
 
 

@@ -22,6 +22,9 @@ class Load:
 
     of_production: float
     """Requests a second on the routes of both runs, as a multiple of production's; 1.0 is its load."""
+    of_schedule: float
+    """Requests a second on all routes, as a multiple of the most that the run's lanes hold; beyond 1 some count
+    twice."""
     reach: dict[str, float]
     """Per route of the baseline, the share of its requests that the run's own scale should give and did, 0 … 1."""
     mix_distance: float
@@ -39,6 +42,7 @@ def load_of(a: Tally, b: Tally, common: Sequence[str]) -> Load:
     wanted = _pace(b) / _pace(a) * times
     return Load(
         of_production=of_baseline * _pace(a) * a.run.manifest.captured_share,
+        of_schedule=_ratio(b, a) / times * _pace(a) / (_clones(b) * (b.run.manifest.speed or 1.0)),
         reach={
             name: min(1.0, b.asked.get(name, 0.0) / (asked * wanted)) if asked and wanted else 0.0
             for name, asked in a.asked.items()
@@ -67,6 +71,18 @@ def _mix_chance(a: Tally, b: Tally, common: Sequence[str]) -> float:
         shares = [float(each.sum()) / n_a for each in counts[0]]
         variances = [share * (1 - share) * (1 / n_a + 1 / n_b) for share in shares]
     return float(np.sqrt(variances).sum()) / math.sqrt(2 * math.pi) + 1.8 * math.sqrt(sum(variances))
+
+
+def _ratio(run: Tally, other: Tally) -> float:
+    """Requests asked of the one per request of the other."""
+    of_other = sum(other.asked.values())
+    return sum(run.asked.values()) / of_other if of_other else 0.0
+
+
+def _clones(run: Tally) -> int:
+    """Times that a session is played at once, at most."""
+    manifest = run.run.manifest
+    return max(1, math.ceil(manifest.scale / (manifest.captured_share or 1.0) - 1e-9))
 
 
 def _pace(run: Tally) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from analysis.columns import indices, numbers
 from analysis.histogram import BUCKETS, Floats, Histogram, Integers, SliceCounter, cells_of
@@ -144,6 +145,8 @@ class Tally:
     """Samples read, inside the window and outside."""
     contradictory: int
     """Samples within the window that end before they were intended or sent."""
+    unrecorded: int
+    """Samples within the window of requests that production itself failed, or whose answer nobody recorded."""
     n: float
     """Requests of all routes within the window, those that nobody is to blame for left out."""
 
@@ -165,13 +168,14 @@ def tally(run: Run, window: Window) -> Tally:
     outcomes = SliceCounter(window.slices, len(OUTCOMES))
     ready_slices = np.zeros(window.slices)
     asked: Counter[str] = Counter()
-    rows = contradictory = 0
+    rows = contradictory = unrecorded = 0
     for batch in run.batches():
         rows += batch.num_rows
         asked.update(_asked(batch, window))
         part = _rows(batch, names, window)
         ready_slices += np.bincount(part.ready_slice, minlength=window.slices)
         contradictory += int(np.count_nonzero(np.minimum(part.response_ns, part.service_ns) < 0))
+        unrecorded += part.unrecorded
         outcomes.add(part.route, part.time_slice, part.outcome)
         well = np.flatnonzero(_IS_TIMED[part.outcome])
         badly = np.flatnonzero((part.outcome != OK) & (part.outcome < UNRESOLVED))
@@ -189,7 +193,17 @@ def tally(run: Run, window: Window) -> Tally:
     intended = sum((route.outcomes.by_slice() for route in routes.values()), np.zeros(window.slices))
     n = sum(route.n for route in routes.values())
     return Tally(
-        run, window, routes, lag.histograms(1)[0], intended, ready_slices, dict(asked), rows, contradictory, n
+        run=run,
+        window=window,
+        routes=routes,
+        lag=lag.histograms(1)[0],
+        intended=intended,
+        ready=ready_slices,
+        asked=dict(asked),
+        rows=rows,
+        contradictory=contradictory,
+        unrecorded=unrecorded,
+        n=n,
     )
 
 
@@ -236,6 +250,7 @@ class _Rows:
     lag_slice: Integers
     lag_ns: Integers
     ready_slice: Integers
+    unrecorded: int
 
 
 def _asked(batch: pa.RecordBatch, window: Window) -> dict[str, int]:
@@ -254,6 +269,7 @@ def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:
     column = batch.column("route")
     route, outcome = names.numbers(column.dictionary)[indices(column)], _outcomes(batch)
     end, sent = numbers(batch, "end"), numbers(batch, "sent")
+    unrecorded = int(np.count_nonzero(inside & ~_is_known(numbers(batch, "expected_status"))))
     if not inside.all():
         at, intended, ready, end, sent = (times[inside] for times in (at, intended, ready, end, sent))
         route, outcome = route[inside], outcome[inside]
@@ -268,6 +284,7 @@ def _rows(batch: pa.RecordBatch, names: _Names, window: Window) -> _Rows:
         lag_slice=time_slice[became_ready],
         lag_ns=(ready - intended)[became_ready],
         ready_slice=(at_ready - window.start_ns) // window.slice_ns,
+        unrecorded=unrecorded,
     )
 
 
@@ -279,11 +296,15 @@ def _outcomes(batch: pa.RecordBatch) -> Integers:
     answered = outcome == OK
     outcome[answered & (status == 0)] = BROKEN
     outcome[answered & (status >= 500)] = SERVER
-    # Where production itself failed, nothing says what the right answer would have been.
-    known = (expected > 0) & (expected < 500)
+    known = _is_known(expected)
     outcome[answered & (status > 0) & (status < 500) & known & (_class(status) != _class(expected))] = MISS
     outcome[answered & (status == TOO_MANY) & (expected != TOO_MANY)] = TURNED_AWAY
     return outcome
+
+
+def _is_known(expected: Integers) -> NDArray[np.bool_]:
+    """Where production itself failed, nothing says what the right answer would have been."""
+    return (expected > 0) & (expected < 500)
 
 
 def _class(status: Integers) -> Integers:

@@ -7,6 +7,7 @@ best INCONCLUSIVE, ``note`` is to be known.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import msgspec
 
@@ -18,6 +19,8 @@ from analysis.verdict import Check
 from analysis.words import percent, seconds, times
 
 LOAD_CHANGED = "load changed"
+MAX_OF_SCHEDULE = 1.05
+"""A replay of the baseline's own plan has no more requests than the plan times its clones, but for edges."""
 MAX_AGE_DAYS = 30
 """A baseline that is older is told; what production takes changes with its build and its data."""
 _AGAINST = "connection and network time count against the candidate. 'replay run --via-proxy' measures"
@@ -44,6 +47,7 @@ def check_run(comparison: Comparison, gate: Gate) -> list[Check]:
     run = comparison.candidate
     checks = generator_checks(run, gate)
     checks += [_mix(comparison, gate), _load(comparison, gate), _load_changed(run), _length(run, gate)]
+    checks += [*_surplus(comparison), *_unrecorded(run, gate)]
     return [*checks, *check_other(comparison.baseline, "baseline", gate), *_provenance(comparison)]
 
 
@@ -96,6 +100,35 @@ def _most_moved(comparison: Comparison) -> str:
     shares = {name: (a.get(name, 0.0) / n_a, b.get(name, 0.0) / n_b) for name in comparison.routes}
     name, (before, after) = max(shares.items(), key=lambda each: abs(each[1][0] - each[1][1]))
     return f"{name} ({percent(before)} → {percent(after)})"
+
+
+def _surplus(comparison: Comparison) -> Iterator[Check]:
+    """Whether there are more requests than the run's lanes hold: some count twice, whatever its manifest says."""
+    of_schedule, run = comparison.load.of_schedule, comparison.candidate.run.manifest
+    is_alike = comparison.is_paired and comparison.baseline.run.is_production
+    if is_alike and of_schedule > MAX_OF_SCHEDULE and run.mode != "closed" and not run.load_changes:
+        yield Check(
+            "schedule",
+            "fault",
+            times(of_schedule),
+            times(MAX_OF_SCHEDULE),
+            f"The run holds {times(of_schedule)} the requests that its plan has at this scale, so some count twice. "
+            "Run again.",
+        )
+
+
+def _unrecorded(run: Tally, gate: Gate) -> Iterator[Check]:
+    """Whether enough of the recorded answers are known to tell a right one from a wrong one."""
+    share, limit = run.unrecorded / max(1.0, float(run.intended.sum())), 1 - gate.min_judged_share
+    if share > limit:
+        yield Check(
+            "recorded answers",
+            "doubt",
+            f"{percent(share)} unknown",
+            percent(limit),
+            f"Of {percent(share)} of the requests no answer was recorded but a failure, so a build that answers all "
+            "of them with 404 would look well. Record answers too, at an hour when they do not fail.",
+        )
 
 
 def _load(comparison: Comparison, gate: Gate) -> Check:

@@ -161,7 +161,7 @@ def counted(by_route: np.ndarray) -> Tally:
     rows = int(by_route.sum())
     lag, none = nothing, np.zeros(slices)
     return Tally(
-        Run(Path(), manifest), Window(0, 10**9, slices), routes, lag, none, none, asked, rows, 0, float(rows)
+        Run(Path(), manifest), Window(0, 10**9, slices), routes, lag, none, none, asked, rows, 0, 0, float(rows)
     )
 
 

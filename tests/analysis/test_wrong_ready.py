@@ -130,6 +130,45 @@ def test_samples_that_count_twice(baseline: Path, tmp_path: Path, which: str) ->
     assert "samples" in found.reasons[0]
 
 
+def test_samples_that_count_twice_in_the_manifest_too(baseline: Path, tmp_path: Path) -> None:
+    candidate = shop(2)
+    twice = Samples(candidate.route * 2, np.tile(candidate.intended_s, 2), np.tile(candidate.response_s, 2))
+
+    found = judged(baseline, tmp_path, twice)
+
+    assert found.verdict is Word.INVALID
+    assert "2.0 × the requests that its plan has" in found.reasons[0]
+
+
+@pytest.mark.parametrize("error", ["stopped", "client"])
+def test_slow_requests_that_were_stopped_before_they_were_answered(
+    baseline: Path, tmp_path: Path, error: str
+) -> None:
+    candidate = shop(2)
+    slow = candidate.response_s > np.quantile(candidate.response_s, 0.98)
+    candidate.status = np.where(slow, 0, 200)
+    candidate.error = list(np.where(slow, error, ""))
+
+    found = judged(baseline, tmp_path, candidate)
+
+    assert found.verdict is Word.INCONCLUSIVE
+    assert found.reasons[0].startswith("2.0 % of the requests were stopped before they were answered")
+
+
+@pytest.mark.parametrize("recorded", [0, 500])
+def test_a_build_that_answers_all_with_404_what_nobody_recorded(tmp_path: Path, recorded: int) -> None:
+    """As of a recording that holds requests alone, or of an hour in which production failed."""
+    usual, candidate = shop(1), shop(2)
+    unknown = np.random.default_rng(3).random(len(usual.route)) < 0.25
+    usual.expected_status = candidate.expected_status = np.where(unknown, recorded, 200)
+    candidate.status = np.where(unknown, 404, 200)
+
+    found = judged(write_run(tmp_path / "friday", usual, kind="production"), tmp_path, candidate)
+
+    assert found.verdict is Word.INCONCLUSIVE
+    assert found.reasons[0].startswith("Of 26 % of the requests no answer was recorded but a failure")
+
+
 def test_samples_that_end_before_they_began(baseline: Path, tmp_path: Path) -> None:
     candidate = shop(2, slower={SEARCH: 3.0})
     candidate.response_s = np.where(of(candidate, SEARCH), -candidate.response_s, candidate.response_s)
