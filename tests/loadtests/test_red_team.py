@@ -16,8 +16,10 @@ import msgspec
 import pytest
 
 from loadtests.engine.admission import admitted
+from replay.auth_file import TokenCall
 from replay.capture.manifest import Origin
 from replay.errors import EXIT_REFUSED, EXIT_USAGE, RefusedError
+from replay.plan.harvest.work import Work
 from replay.runs import Target
 from replay.runspec import SPEC_VARIABLE, Probes, RunSpec, write_spec
 from replay.safety import Interlock, parse_target
@@ -57,7 +59,28 @@ def test_an_engine_may_not_be_pointed_at_production(tmp_path: Path, case: str) -
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("module", ["loadtests.engine", "loadtests.engine.preflight"])
+def test_an_engine_fetches_no_token_from_production(tmp_path: Path) -> None:
+    plan = write_plan(tmp_path / "plan", [planned(0)])
+    with serving() as staging, serving() as production:
+        pinned = Target("", f"http://identity.example:{production.port}", "127.0.0.1")
+        call = TokenCall("/token", {}, True, "json/access_token", "Authorization", "Bearer ", 0.0, pinned)
+        origin = Origin(host="production.example", port=production.port, addresses=["127.0.0.1"])
+        spec = run_spec(plan, tmp_path / "run", staging.url, auth=call, origins=[origin])
+
+        with pytest.raises(RefusedError, match="capture's origin"):
+            admitted(spec, worker=0, environment={})
+
+    assert production.connections == 0
+
+
+QUESTIONS = {
+    "loadtests.engine": b"",
+    "loadtests.engine.preflight": msgspec.json.encode(Probes([0])),
+    "loadtests.engine.harvest": msgspec.json.encode(Work([], [], {}, [])),
+}
+
+
+@pytest.mark.parametrize("module", QUESTIONS)
 def test_a_process_that_is_pointed_at_production_sends_no_packet(tmp_path: Path, module: str) -> None:
     plan = write_plan(tmp_path / "plan", [planned(0)])
     with serving() as production:
@@ -65,7 +88,7 @@ def test_a_process_that_is_pointed_at_production_sends_no_packet(tmp_path: Path,
         spec = spec_of(tmp_path / "run", plan, url, address, production.port)
         done = subprocess.run(
             [sys.executable, "-m", module, str(write_spec(tmp_path / "run", spec)), "0"],
-            input=msgspec.json.encode(Probes([0])),
+            input=QUESTIONS[module],
             capture_output=True,
             timeout=30,
             check=False,
