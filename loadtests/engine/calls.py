@@ -59,6 +59,8 @@ class Call(msgspec.Struct, gc=False, eq=False):
     due: int
     trace: int
     wire: bytes
+    key: int = 0
+    """Which call of a run: request and clone in one number, which is cheaper than a tuple."""
     intended: int = 0
     ready: int = 0
     sent: int = 0
@@ -66,6 +68,8 @@ class Call(msgspec.Struct, gc=False, eq=False):
     attempt: int = 1
     connection: int = 0
     reused: bool = False
+    is_over: bool = False
+    """It has ended: whatever comes for it now is late."""
     living: State | None = None
     """What lives of its session, where the row has bindings."""
     head: bytes = b""

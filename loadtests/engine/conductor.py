@@ -60,7 +60,10 @@ class Conductor:
         self._releasing = False
         self._in_flight = 0
         self._max_in_flight = spec.max_in_flight
+        self._sent = 0
         self._most_sent = most_sent(spec, worker)
+        self._may_have_sent = self._most_sent
+        """Calls, by the end of the present second."""
         self._traces = worker << _TRACE_BITS
         self._next_keep = 0
         self._last_end_ns = 0
@@ -150,19 +153,19 @@ class Conductor:
         self._finishing = True
         self._running = False
         self._pacer.stop()
-        if ended == "complete" and self._feed.ordered is not None:
-            self.planned = self._feed.ordered
         self.ended_at_ns = now = max(0, self.clock()) if self._epoch_ns else 0
         try:
             self._stop_all(now)
             self._tick(now)
+            if ended == "complete" and self._feed.ordered is not None:
+                self.planned = self._feed.ordered
         finally:  # whatever goes wrong here, the run must end
             self._ended(ended, reason)
 
     def done(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
         """A call that a pool was given has ended (pool)."""
-        if self._open.get(call.row.request << 20 | call.lane.clone) is not call:
-            return  # ended before, as stopped
+        if call.is_over:
+            return  # as stopped
         self._in_flight -= 1
         if self._hooked is not None and not error:
             self._hooked.answered(call)
@@ -173,9 +176,9 @@ class Conductor:
 
     def put(self, due: int, row: Row, lane: Lane) -> None:
         """Have ``lane`` play ``row`` at ``due`` (feed)."""
-        self._traces += 1
-        wire = self._stamps[row.target].stamp(row.wire, self._traces) if row.wire else b""
-        call = Call(row, lane, due, self._traces, wire)
+        self._traces = trace = self._traces + 1
+        wire = self._stamps[row.target].stamp(row.wire, trace) if row.wire else b""
+        call = Call(row, lane, due, trace, wire, row.request << 20 | lane.clone)
         if row.bindings is not None:
             self._living.begin(call)
         self._agenda.put(call)
@@ -187,9 +190,7 @@ class Conductor:
             self._living.ended(call, is_whole=False)
             return
         self.planned += 1
-        self._seconds.due += 1
-        # Keys of open calls: request and clone in one number; numbers are cheaper than tuples.
-        self._open[row.request << 20 | lane.clone] = call
+        self._open[call.key] = call
         if self._causal and row.depends_on >= 0:
             before = self._open.get(row.depends_on << 20 | lane.clone)
             if before is not None and len(self._open) > _MAX_OPEN:
@@ -208,7 +209,7 @@ class Conductor:
         call.ready = now = self._monotonic_ns() - self._epoch_ns
         if self._finishing or not call.lane.active:
             self._finish(call, 0, "stopped", now, 0)
-        elif not call.wire or self._seconds.sent >= self._most_sent:
+        elif not call.wire or self._sent >= self._may_have_sent:
             self._finish(call, 0, "refused", now, 0)
         elif call.row.bindings is not None and (error := self._living.fill(call, self._open)):
             if error == WAITS and len(self._open) > _MAX_OPEN:
@@ -224,12 +225,13 @@ class Conductor:
             if self._hooked is not None or call.row.bindings is not None:
                 call.ready = self.clock()  # what it took is our own lateness
             self._in_flight += 1
-            self._seconds.sent += 1
+            self._sent += 1
             self._pools[call.row.target].send(call)
 
     def _finish(self, call: Call, status: int, error: str, end_ns: int, bytes_in: int) -> None:
         row = call.row
-        self._open.pop(row.request << 20 | call.lane.clone, None)
+        call.is_over = True
+        self._open.pop(call.key, None)
         if not call.ready:
             call.intended = call.ready = end_ns  # stopped while it waited for another: nobody was late
         values = self._living.ended(call, is_whole=not error) if row.bindings is not None else None
@@ -255,7 +257,7 @@ class Conductor:
         try:
             while self._freed:
                 call = self._freed.popleft()
-                if self._open.get(call.row.request << 20 | call.lane.clone) is call:  # not stopped meanwhile
+                if not call.is_over:  # as stopped, meanwhile
                     self._release(call)
         finally:
             self._releasing = False
@@ -266,8 +268,8 @@ class Conductor:
         self._agenda.clear()
         for pool in self._pools:
             pool.drop(lambda _: True, now)
-        for key, call in list(self._open.items()):  # being connected; what waits for one of them ends with it
-            if key in self._open:
+        for call in list(self._open.values()):  # being connected; what waits for one of them ends with it
+            if not call.is_over:
                 self._finish(call, 0, "stopped", now, 0)
 
     def _stopped(self, call: Call, now: int) -> None:
@@ -299,7 +301,10 @@ class Conductor:
                 self.stop("complete", "")
 
     def _tick(self, now: int) -> None:
-        tick = self._seconds.close(now, self._in_flight, len(self._lanes), self._pacer.worst_lag_ns)
+        tick = self._seconds.close(
+            now, self.planned, self._sent, self._in_flight, len(self._lanes), self._pacer.worst_lag_ns
+        )
+        self._may_have_sent = self._sent + self._most_sent
         self._pacer.worst_lag_ns = 0
         self._recorder.flush()
         if self._created is not None:

@@ -33,8 +33,8 @@ class Owner(Protocol):
     def retry(self, call: Call) -> None:
         """Send a call once more, elsewhere."""
 
-    def release(self, connection: Connection) -> None:
-        """The connection is free again."""
+    def release(self, connection: Connection, now: int) -> None:
+        """The connection is free again, at ``now``."""
 
     def lost(self, connection: Connection) -> None:
         """The connection is gone."""
@@ -47,7 +47,6 @@ class Connection(asyncio.Protocol):
         "_body_bytes",
         "_complete",
         "_head",
-        "_headless",
         "_keeps",
         "_parser",
         "_pool",
@@ -74,7 +73,6 @@ class Connection(asyncio.Protocol):
         self._head = b""
         self._body_bytes = 0
         self._status = 0
-        self._headless = False
         self._keeps = False
         self._complete = False
 
@@ -120,6 +118,12 @@ class Connection(asyncio.Protocol):
             self.closed = True  # the answer was whole; what came behind it was not
         if self._complete:
             self._finish(call, now)
+        elif self._status >= 200 and self._pool.is_head(call):
+            # The parser would wait for the body that a HEAD's answer announces.
+            self._keeps = self._parser.should_keep_alive()
+            self._parser = httptools.HttpResponseParser(self)
+            self._body_bytes = 0
+            self._finish(call, now)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone."""
@@ -143,10 +147,6 @@ class Connection(asyncio.Protocol):
             self.closed = True
             return
         self._status = self._parser.get_status_code()
-        if self.call is not None and self._pool.is_head(self.call) and self._status >= 200:
-            self._headless = True
-            self._complete = True
-            self._keeps = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
         """httptools: a part of the body."""
@@ -185,10 +185,7 @@ class Connection(asyncio.Protocol):
         if self.closed or not self._keeps:
             self.close()
         else:
-            if self._headless:  # the parser would wait for the body that a HEAD's answer announces
-                self._headless = False
-                self._parser = httptools.HttpResponseParser(self)
-            self._pool.release(self)
+            self._pool.release(self, now)
         self._pool.done(call, status, "", now, body_bytes)
 
     def _may_retry(self, call: Call) -> bool:

@@ -77,16 +77,16 @@ class RecordedFeed:
         horizon, stop_at_ns = now + LOOKAHEAD_NS, self._stop_at_ns or _NEVER
         surely_held = stop_at_ns - self._shift_limit_ns
         players, ordered, put, row = self._lanes.players, self._ordered_players, self._put, self._row
+        next_session, held = self.next_session, 0
         for _ in range(_ROWS_A_STEP):
             if row is None or row.due > horizon:
-                self._row = row
-                return False
+                break
             session = row.session
-            if session >= self.next_session:
-                self.next_session = session + 1
-            if ordered is not None and self.ordered is not None:
+            if session >= next_session:
+                next_session = session + 1
+            if ordered is not None:
                 lanes = ordered[row.lane]
-                self.ordered += len(lanes) if row.due < surely_held else self._held(row, lanes)
+                held += len(lanes) if row.due < surely_held else self._held(row, lanes)
             for lane in players[row.lane]:
                 if session >= lane.since:
                     due = row.due + shift_ns(session, lane.clone, self._shift_limit_ns) if lane.clone else row.due
@@ -96,7 +96,10 @@ class RecordedFeed:
             if row is not None and row.due >= stop_at_ns:
                 row = None
         self._row = row
-        return True
+        self.next_session = next_session
+        if self.ordered is not None:
+            self.ordered += held
+        return row is not None and row.due <= horizon
 
     def put_until(self, now: int) -> int:
         """``now``, or when the next row is due, where that is sooner: so it is while the engine is behind."""

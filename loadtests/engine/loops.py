@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 
@@ -24,10 +25,7 @@ class Loops:
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
         """``rows``, which can be iterated again and again, as often as they are played."""
-        yield from rows
-        for number in range(1, self.times):
-            for row in rows:
-                yield self.again(row, number)
+        return chain(rows, (self.again(row, number) for number in range(1, self.times) for row in rows))
 
     def again(self, row: Row, number: int) -> Row:
         """``row`` when the plan is played for the ``number``-th time after the first."""

@@ -99,18 +99,19 @@ class Pool:
                 connection.send(call, call.ready)
                 return
         self._waiting.append(call)
-        self._connect(None)
+        if len(self._open) + len(self._connecting) < self._limits.connections:
+            self._connect(None)  # else the next connection that becomes free takes the call
 
     def retry(self, call: Call) -> None:
         """Send ``call`` once more, on a connection of its own."""
         call.attempt = 2
         self._connect(call)
 
-    def release(self, connection: Connection) -> None:
-        """Take back a connection that is free again."""
+    def release(self, connection: Connection, now: int) -> None:
+        """Take back a connection that is free again, at ``now``."""
         waiting = self._waiting
         if waiting:
-            connection.send(waiting.popleft(), self.clock())
+            connection.send(waiting.popleft(), now)
         else:
             self._idle.append(connection)
 
@@ -152,8 +153,6 @@ class Pool:
             connection.close()
 
     def _connect(self, call: Call | None) -> None:
-        if call is None and len(self._open) + len(self._connecting) >= self._limits.connections:
-            return  # the next connection that becomes free takes the call
         task = self._loop.create_task(self._dial(call))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -181,13 +180,14 @@ class Pool:
         self._open.add(connection)
         if call is not None:
             connection.visitor = visitor(call)
+        now = self.clock()
         if call is None:
-            self.release(connection)
+            self.release(connection, now)
         elif call.lane.active:
-            connection.send(call, self.clock())
+            connection.send(call, now)
         else:
-            self.release(connection)
-            self.done(call, 0, "stopped", self.clock(), 0)
+            self.release(connection, now)
+            self.done(call, 0, "stopped", now, 0)
 
     def _not_connected(self, call: Call | None, error: str) -> None:
         if call is None and self._waiting:
@@ -197,7 +197,7 @@ class Pool:
         self._connect_for_waiting(len(self._connecting) - 1)  # without the one that just failed
 
     def _connect_for_waiting(self, on_their_way: int) -> None:
-        if on_their_way < len(self._waiting):
+        if on_their_way < len(self._waiting) and len(self._open) + len(self._connecting) < self._limits.connections:
             self._connect(None)
 
 

@@ -150,15 +150,15 @@ class Stamp:
 
     def stamp(self, request: bytes, trace: int) -> bytes:
         """The bytes to send for one whole request (``is_one_request``)."""
-        end = request.index(b"\r\n") + 2
         if self._replaced is not None:
+            end = request.index(b"\r\n") + 2
             block = b"%b%d" % (self._block, trace)
             if self.traceparent:
                 block = b"%b%b%016x-%016x-01" % (block, self._parent, span(trace), span(trace))
             head, blank, body = request[end - 2 :].partition(_EMPTY_LINE)
             rest = self._replaced.sub(b"", head + b"\r\n") + b"\r\n" + body if blank else request[end - 2 :]
             return b"%b%b%b" % (request[:end], block, rest)
-        return b"%b%b%d\r\n%b" % (request[:end], self._block, trace, request[end:])
+        return request.replace(b"\r\n", b"\r\n%b%d\r\n" % (self._block, trace), 1)
 
     def sealed(self, planned: bytes, method: str, trace: int) -> bytes:
         """As ``wire``, without the headers of the run: for what a hooks file has changed after they went in."""

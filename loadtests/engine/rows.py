@@ -5,9 +5,9 @@ Memory does not grow with the plan: a slice is turned into Python objects just b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -80,11 +80,13 @@ class RowReader:
 
     def __iter__(self) -> Iterator[Row]:
         """The rows in order of ``due``."""
-        for batch in fresh_batches(self.plan):
-            yield from self.rows(batch)
+        return chain.from_iterable(map(self.rows, fresh_batches(self.plan)))
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
         """The rows of one batch, unpacked a slice at a time."""
+        return chain.from_iterable(self._slices(batch))
+
+    def _slices(self, batch: pa.RecordBatch) -> Iterator[Iterable[Row]]:
         column = {name: batch.column(index) for index, name in enumerate(batch.schema.names)}
         due = _numbers(column["due"], np.int64)
         route, method, host = (self._named(column[name], name) for name in ("route", "method", "host"))
@@ -108,7 +110,7 @@ class RowReader:
                     whole_requests(wires, [self.methods.names[number] for number in method[part].tolist()]),
                 )
             )
-            yield from rows if sent[part].all() and not self._unsent else self._sent(rows, sent[part].tolist())
+            yield rows if sent[part].all() and not self._unsent else self._sent(rows, sent[part].tolist())
 
     def _sent(self, rows: list[Row], sent: list[bool]) -> Iterator[Row]:
         for row, is_sent in zip(map(self._chained, rows), sent, strict=True):

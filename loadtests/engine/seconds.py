@@ -37,13 +37,11 @@ class Seconds:
         self._lost = lost
         self.second = 0
         """Number of the present second."""
-        self.due = 0
-        self.sent = 0
+        self._due_before = self._sent_before = 0
         self.begin()
 
     def begin(self) -> None:
         """Count from this moment on."""
-        self.due = self.sent = 0
         self._answers = self._failures = self._errors = self._missed = 0
         self._wall_ns, self._cpu_ns = time.monotonic_ns(), time.process_time_ns()
         self._free_ns, self._lost_before = self._spun_ns() - run_delay_ns(), self._lost()
@@ -72,9 +70,9 @@ class Seconds:
         """Why the run must end after this second; '' where it may go on. To be asked once a second."""
         return self._breaker.second(self._answers, self._failures)
 
-    def close(self, now: int, in_flight: int, lanes: int, loop_lag_ns: int) -> EngineTick:
-        """The tick of the present second; the next one begins."""
-        due, sent, errors, missed = self.due, self.sent, self._errors, self._missed
+    def close(self, now: int, due: int, sent: int, in_flight: int, lanes: int, loop_lag_ns: int) -> EngineTick:
+        """The tick of the present second; the next one begins. ``due`` and ``sent`` are the run's calls so far."""
+        errors, missed = self._errors, self._missed
         wall_ns, cpu_ns, free_ns, lost = self._wall_ns, self._cpu_ns, self._free_ns, self._lost_before
         self.begin()
         # The last tick may be a few microseconds long; its figures must not look like a busy second's.
@@ -83,12 +81,13 @@ class Seconds:
         tick = Tick(
             worker=self._worker,
             second=self.second,
-            due=due,
-            sent=sent,
+            due=due - self._due_before,
+            sent=sent - self._sent_before,
             in_flight=in_flight,
             cpu=round(min(1.0, max(0.0, busy_ns / wall_ns)), 4),
             loop_lag_ns=loop_lag_ns,
             lost=self._lost_before - lost,
         )
+        self._due_before, self._sent_before = due, sent
         self.second = max(self.second + 1, now // SECOND_NS)
         return EngineTick(tick, errors=errors, failed=missed, lanes=lanes)

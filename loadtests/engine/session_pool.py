@@ -41,16 +41,16 @@ class SessionPool(Pool):
         self._waiting.append(call)
         self._connect_for_waiting(len(self._connecting))
 
-    def release(self, connection: Connection) -> None:
-        """Keep a connection that is free again for its visitor."""
+    def release(self, connection: Connection, now: int) -> None:
+        """Keep a connection that is free again, at ``now``, for its visitor."""
         waiting = self._waiting
         if waiting and visitor(waiting[0]) == connection.visitor:
-            connection.send(waiting.popleft(), self.clock())
+            connection.send(waiting.popleft(), now)
         elif waiting:
             connection.close()  # its end makes room for another visitor
         else:
             self._kept.setdefault(connection.visitor, []).append(connection)
-            self._idle_since[connection] = self.clock()
+            self._idle_since[connection] = now
 
     def lost(self, connection: Connection) -> None:
         """Forget a connection."""

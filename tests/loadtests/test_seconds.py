@@ -46,14 +46,13 @@ def test_only_what_the_target_does_opens_the_breaker(
 
 def test_a_tick_tells_of_its_second_and_the_next_begins_empty() -> None:
     one = seconds()
-    one.due, one.sent = 7, 5
     ended(one, 0, "timeout", times=2)
     ended(one, 404, times=3)
     assert not one.over(SECOND_NS - 1)
     assert one.over(SECOND_NS)
-    first = one.close(SECOND_NS, in_flight=4, lanes=100, loop_lag_ns=9)
-    second = one.close(2 * SECOND_NS, in_flight=0, lanes=100, loop_lag_ns=0)
+    first = one.close(SECOND_NS, due=7, sent=5, in_flight=4, lanes=100, loop_lag_ns=9)
+    second = one.close(2 * SECOND_NS, due=10, sent=8, in_flight=0, lanes=100, loop_lag_ns=0)
 
     assert (first.tick.second, first.tick.due, first.tick.sent, first.tick.in_flight) == (0, 7, 5, 4)
     assert (first.errors, first.failed, first.lanes, first.tick.loop_lag_ns) == (2, 3, 100, 9)
-    assert (second.tick.second, second.tick.due, second.errors, second.failed) == (1, 0, 0, 0)
+    assert (second.tick.second, second.tick.due, second.tick.sent, second.errors, second.failed) == (1, 3, 3, 0, 0)
