@@ -11,6 +11,9 @@ value, a cookie or a query value: what a person sent must not reach a terminal o
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 EXIT_OK = 0
 EXIT_NOT_READY = 1
 EXIT_USAGE = 2
@@ -45,3 +48,14 @@ class RefusedError(ReplayError):
     """Refused for safety, before anything was sent or written; or leaks were found."""
 
     exit_code = EXIT_REFUSED
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an unknown exception passed, innermost last; not its message, which may quote what a person sent."""
+    root = Path(__file__).resolve().parents[1]
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        place = path.relative_to(root) if path.is_relative_to(root) else path.name
+        found.append(f"{place}:{frame.lineno} in {frame.name}")
+    return found

@@ -9,6 +9,7 @@ import resource
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -41,7 +42,7 @@ from loadtests.engine.requests import Stamp, header_values
 from loadtests.engine.rows import RowReader
 from loadtests.engine.schedule import Pacer, idle_turn_ns
 from loadtests.engine.session_pool import SessionPool
-from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError
+from replay.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_USAGE, ReplayError, places
 from replay.journal import EngineEnd, journal_path
 from replay.private_files import create_private
 from replay.runspec import RunSpec, read_spec
@@ -59,6 +60,7 @@ class Engine:
         spec, plan, targets, hooks = order.spec, order.plan, order.targets, order.hooks
         self._order, self._spec = order, spec
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._fault)
         self._worker = worker
         self._outbox = Outbox(output)
         self._input = LineReader(sys.stdin.fileno())
@@ -210,6 +212,15 @@ class Engine:
                     pass
         if self._input.ended:
             self._conductor.stop("worker lost", "the Locust worker is gone")
+
+    def _fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A bug in what the loop called: the engine would live on and send nothing more, or lose an answer."""
+        error = context.get("exception")
+        if error is None or "future" in context or "task" in context:  # a task of a hooks file, say
+            loop.default_exception_handler(context)
+        else:
+            where = (places(error) or ["an unknown place"])[-1]
+            self._conductor.stop("worker lost", f"a bug in the engine ({type(error).__name__} at {where})")
 
     def _end(self, ended: str, reason: str) -> None:
         self.result = Finished(ended, reason)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +34,7 @@ from replay.cli import (
     run,
 )
 from replay.cli.output import hush, problem, stdout
-from replay.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError
+from replay.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError, places
 
 VERBS = (
     demo.register,
@@ -61,7 +59,6 @@ VERBS = (
     capacity.register,
     purge.register,
 )
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def application() -> typer.Typer:
@@ -121,10 +118,7 @@ def _exit_code(arguments: list[str] | None) -> int:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
         problem(f"a bug in this program ({type(error).__name__}). Please report it with these lines:")
-        # The message of an unknown exception may quote what a person sent: type and place only.
-        for frame in traceback.extract_tb(error.__traceback__):
-            path = Path(frame.filename)
-            place = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path.name
-            sys.stderr.write(f"  {place}:{frame.lineno} in {frame.name}\n")
+        for place in places(error):
+            sys.stderr.write(f"  {place}\n")
         return EXIT_BUG
     return result if isinstance(result, int) else 0

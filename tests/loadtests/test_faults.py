@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import threading
@@ -84,3 +85,19 @@ def test_a_full_disk_ends_the_run_with_what_was_written(tmp_path: Path) -> None:
     assert readable == engine.end().samples >= 0
     assert engine.end().lost > 0
     assert engine.end().at_ns < 2900 * MS
+
+
+def test_an_engine_with_a_bug_ends_the_run_and_says_where_it_is(tmp_path: Path) -> None:
+    # No reader checks that a lane is one of the plan's; what a row of another provokes stands for any bug of ours.
+    rows = [planned(number, number, lane=500 if number == 300 else number % 100) for number in range(500)]
+    plan = write_plan(tmp_path / "plan", rows)
+
+    with serving() as server, led(run_spec(plan, tmp_path / "run", server.url)) as engine:
+        engine.start()
+        finished = engine.finish()
+
+    assert finished.ended == "worker lost"
+    assert re.fullmatch(
+        r"a bug in the engine \(IndexError at loadtests/engine/feed\.py:\d+ in fill\)", finished.reason
+    )
+    assert engine.end().samples == len(engine.samples()) > 150
