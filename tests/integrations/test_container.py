@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -55,4 +56,16 @@ def test_the_container_runs_without_root_and_checks_its_health() -> None:
     users = [line.split()[1] for line in last_stage if line.startswith("USER")]
     assert users == ["10001"]
     assert any(line.startswith("HEALTHCHECK") for line in last_stage)
-    assert any("--require-hashes" in line for line in lines)
+
+
+def test_the_image_holds_what_the_pins_hashes_allow_and_no_more() -> None:
+    content = (CONTAINER / "Containerfile").read_text().replace("\\\n", "")
+    pips = [command for command in re.split(r"&&|\n", content) if "/pip " in command]
+
+    assert [("--require-hashes" in each, "--no-index" in each) for each in pips] == [
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+    assert "COPY --from=build /opt/dress-rehearsal /opt/dress-rehearsal" in content
+    assert not any("/opt/dress-rehearsal" in each and " -r " in each for each in pips)
