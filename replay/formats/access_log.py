@@ -84,43 +84,56 @@ def _format(path: Path, first: list[bytes], log_format: str) -> LogFormat:
 
 def _exchanges(found: Iterator[bytes], read: LineReader, name: str, began_ns: int) -> Iterator[_Batch]:
     """The lines as exchanges, second by second, and those that are none at once."""
-    seconds: dict[int, list[LogEntry]] = {}
-    order: list[int] = []
-    held = 0
-    latest, entries = -1, list[LogEntry]()
-    for item in _entries(found, read):
-        if isinstance(item, LeftOut):
-            yield [item]
-            continue
-        second = item.stamp_ns // SECOND_NS
-        if second != latest:
-            latest = second
-            if second not in seconds:
-                seconds[second] = []
-                heapq.heappush(order, second)
-            entries = seconds[second]
-        entries.append(item)
-        held += 1
-        if held > WINDOW_LINES and (len(order) > 1 or held > _FULLEST_SECOND):
-            latest = -1
-            ready = seconds.pop(heapq.heappop(order))
-            held -= len(ready)
-            yield _spread(ready, name, began_ns)
-    while order:
-        yield _spread(seconds.pop(heapq.heappop(order)), name, began_ns)
-
-
-def _entries(found: Iterator[bytes], read: LineReader) -> Iterator[LogEntry | LeftOut]:
+    window = _Window()
     number = 0
     try:
         for number, line in enumerate(found, 1):
             try:
-                yield read(line.removesuffix(b"\r"), number)
+                entry = read(line.removesuffix(b"\r"), number)
             except NotARequestError as error:
                 if line.strip():
-                    yield LeftOut(f"line {number}", error.reason, str(error))
+                    yield [LeftOut(f"line {number}", error.reason, str(error))]
+            else:
+                ready = window.ready(entry)
+                if ready:
+                    yield _spread(ready, name, began_ns)
     except BROKEN:
-        yield LeftOut(f"after line {number}", "damaged", "the packed file is damaged or cut off here")
+        yield [LeftOut(f"after line {number}", "damaged", "the packed file is damaged or cut off here")]
+    for ready in window.rest():
+        yield _spread(ready, name, began_ns)
+
+
+class _Window:
+    """The entries of a log that are held back, by their second, until no earlier one is likely to come."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, list[LogEntry]] = {}
+        self._order: list[int] = []
+        self._held = 0
+
+    def ready(self, entry: LogEntry) -> list[LogEntry] | None:
+        """Take an entry; the entries of the earliest second where the window is full."""
+        second = entry.stamp_ns // SECOND_NS
+        entries = self._seconds.get(second)
+        if entries is None:
+            self._seconds[second] = [entry]
+            heapq.heappush(self._order, second)
+        else:
+            entries.append(entry)
+        self._held += 1
+        if self._held > WINDOW_LINES and (len(self._order) > 1 or self._held > _FULLEST_SECOND):
+            return self._earliest()
+        return None
+
+    def rest(self) -> Iterator[list[LogEntry]]:
+        """What is held, second by second."""
+        while self._order:
+            yield self._earliest()
+
+    def _earliest(self) -> list[LogEntry]:
+        found = self._seconds.pop(heapq.heappop(self._order))
+        self._held -= len(found)
+        return found
 
 
 def _spread(entries: list[LogEntry], name: str, began_ns: int) -> _Batch:

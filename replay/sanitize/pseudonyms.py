@@ -189,12 +189,12 @@ class Pseudonyms:
         """``drawn`` for many values of one kind, at most 64 characters of each."""
         root = self._root.copy()
         root.update(label.encode() + b"\x00")
-        table = _alphabet(alphabet)
+        table, copy = _alphabet(alphabet), root.copy
 
         def draw(value: str) -> str:
-            state = root.copy()
-            state.update(value.encode("utf-8", "surrogatepass"))
-            return state.digest()[:size].translate(table).decode()
+            state = copy()
+            state.update(value.encode() if value.isascii() else value.encode("utf-8", "surrogatepass"))
+            return state.digest()[:size].translate(table).decode("ascii")
 
         return draw
 

@@ -123,9 +123,9 @@ class Tokens:
         return found | _tokens(b",".join(new), self._opaque)
 
     def _bound(self) -> None:
-        remembered = (self._once, self._texts, self._new, self._bare, self._pieces, self._opaque)
-        if sum(map(len, remembered)) > _MOST_REMEMBERED:
-            for each in remembered:
+        texts = len(self._once) + len(self._texts)
+        if texts + len(self._new) + len(self._bare) + len(self._pieces) + len(self._opaque) > _MOST_REMEMBERED:
+            for each in (self._once, self._texts, self._new, self._bare, self._pieces, self._opaque):
                 each.clear()
 
     def _cut(self, pieces: list[bytes]) -> Iterator[set[bytes]]:
