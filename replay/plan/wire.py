@@ -28,6 +28,7 @@ NOT_SENT = frozenset(
         "http2-settings",
         "expect",  # the body follows at once
         *OVERRIDE_HEADERS,  # the method and the path that were checked are those that count
+        *("forwarded", "x-forwarded-host", "x-original-host", "x-host"),  # and the host
     }
 )
 

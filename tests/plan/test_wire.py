@@ -45,6 +45,9 @@ def test_headers_of_the_recorded_connection_are_not_sent() -> None:
         ("Transfer-Encoding", "chunked"),
         ("X-HTTP-Method-Override", "DELETE"),
         ("X-Original-URL", "/admin"),
+        ("X-Forwarded-Host", "shop.example"),
+        ("Forwarded", "host=shop.example"),
+        ("X-Original-Host", "shop.example"),
         (":path", "/"),
         ("Accept", "*/*"),
     ]
