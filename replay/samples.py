@@ -16,7 +16,9 @@ and compacts it to Parquet at its end. Every reader accepts both.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -59,6 +61,7 @@ ERRORS = ("", "timeout", "connect", "reset", "protocol", "tls", "unresolved", "s
 """The classes of ``error``. ``stopped`` is nobody's fault; ``refused`` (interlock) and ``hook`` (a hooks
 file failed) were never sent."""
 
+RESERVE_BYTES = 1 << 20
 STREAM_SUFFIX = ".arrow"
 TABLE_SUFFIX = ".parquet"
 
@@ -107,16 +110,20 @@ class SampleWriter:
 
     The file is flushed with every batch, so a crash loses at most what was not yet handed over. A batch of no rows
     comes first: Arrow writes the schema with the first one only, and before it the file can be read by nobody.
+    The last MiB of a disk is left free, so that the run's manifest can still say what was lost.
     """
 
     def __init__(self, path: Path) -> None:
+        self._folder = path.parent
         self._file = os.fdopen(create_private(path), "wb")
         self._writer = pa.ipc.new_stream(self._file, SCHEMA)
         self.rows = 0
         self.write(pa.RecordBatch.from_arrays([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA))
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write one batch of ``SCHEMA`` and flush it to the operating system."""
+        """Write one batch of ``SCHEMA`` and flush it to the operating system; raises OSError for want of room."""
+        if shutil.disk_usage(self._folder).free < batch.nbytes + RESERVE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._writer.write_batch(batch)
         self._file.flush()
         self.rows += batch.num_rows
@@ -128,28 +135,45 @@ class SampleWriter:
 
 
 def compact(run: Path, change: Callable[[pa.Table], pa.Table] | None = None) -> int:
-    """Turn the streams of ``run`` into Parquet, one file each, and return the number of samples in all tables.
+    """Turn the streams of ``run`` into Parquet, one file each, and return the number of samples of the run.
 
     ``change`` may change the samples of a part on their way.
 
-    Memory is bounded by one batch. A stream goes only when its table is complete under its final name.
+    Memory is bounded by one batch. A stream goes only when its table is complete under its final name; where the disk
+    has no room for that, it stays: every reader takes it as well.
     """
-    import pyarrow.parquet as pq  # as in read_batches
-
     for stream in sorted(run.glob(f"samples-*{STREAM_SUFFIX}")):
         table = stream.with_suffix(TABLE_SUFFIX)
         part = table.with_name(f".{table.name}.part")
         part.unlink(missing_ok=True)
-        with (
-            os.fdopen(create_private(part), "wb") as file,
-            pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
-        ):
-            for batches in _groups(read_batches(stream)):
-                unified = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
-                writer.write_table(unified if change is None else change(unified))
+        try:
+            _tabulate(stream, part, change)
+        except OSError:
+            part.unlink(missing_ok=True)
+            continue
         part.replace(table)
         stream.unlink()
-    return sum(pq.read_metadata(table).num_rows for table in run.glob(f"samples-*{TABLE_SUFFIX}"))
+    return sum(_rows(path) for path in sample_files(run))
+
+
+def _tabulate(stream: Path, table: Path, change: Callable[[pa.Table], pa.Table] | None) -> None:
+    import pyarrow.parquet as pq  # as in read_batches
+
+    with (
+        os.fdopen(create_private(table), "wb") as file,
+        pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
+    ):
+        for batches in _groups(read_batches(stream)):
+            unified = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
+            writer.write_table(unified if change is None else change(unified))
+
+
+def _rows(path: Path) -> int:
+    import pyarrow.parquet as pq  # as in read_batches
+
+    if path.suffix == TABLE_SUFFIX:
+        return int(pq.read_metadata(path).num_rows)
+    return sum(batch.num_rows for batch in read_batches(path))
 
 
 def _groups(batches: Iterator[pa.RecordBatch], size: int = 1 << 17) -> Iterator[list[pa.RecordBatch]]:

@@ -106,7 +106,8 @@ class Writer:
         try:
             self._samples.write(batch(records, self._names, self._worker))
         except (OSError, pa.ArrowException) as error:
-            self._fail(f"samples cannot be written ({type(error).__name__})")
+            why = error.strerror if isinstance(error, OSError) else type(error).__name__
+            self._fail(f"samples cannot be written ({why})")
             return
         merge(self._counts, count(records, self._names.routes, self._names.methods))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from typing import Annotated
@@ -34,7 +35,7 @@ from replay.cli import (
     run,
 )
 from replay.cli.output import hush, problem, stdout
-from replay.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError, places
+from replay.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, ReplayError, places
 
 VERBS = (
     demo.register,
@@ -117,6 +118,9 @@ def _exit_code(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            problem(f"no room on the disk ({error.strerror}). Make some, and do it again.")
+            return EXIT_INCOMPLETE
         problem(f"a bug in this program ({type(error).__name__}). Please report it with these lines:")
         for place in places(error):
             sys.stderr.write(f"  {place}\n")

@@ -29,7 +29,7 @@ from replay.plan.store import PlanManifest
 from replay.repetition import Repetition
 from replay.runs import MANIFEST_NAME, RUN_FORMAT, RunManifest
 from replay.runspec import SECOND_NS, SPEC_NAME, SPEC_VARIABLE, RunSpec, write_spec
-from replay.samples import compact
+from replay.samples import STREAM_SUFFIX, compact
 
 LOGS_NAME = "logs"
 _MARGIN_S = 60.0
@@ -68,7 +68,10 @@ def perform(order: Order) -> Done:
         samples = compact(part, times.moved if times is not None else None)
         manifest = _manifest(order, seen, samples, preflight)
         if times is not None:
-            manifest = _at_proxy(manifest, times.unseen, via.problem)
+            unmoved = (
+                "no room on the disk for the proxy's times" if any(part.glob(f"samples-*{STREAM_SUFFIX}")) else ""
+            )
+            manifest = _at_proxy(manifest, times.unseen, via.problem or unmoved)
         if master is not None:
             manifest = with_hosts(manifest, master)
         for worker in range(spec.workers):

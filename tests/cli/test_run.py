@@ -37,7 +37,7 @@ from replay.errors import (
 )
 from replay.repetition import Repetition
 from replay.runs import RunManifest, read_run_manifest
-from replay.samples import read_batches, sample_files
+from replay.samples import RESERVE_BYTES, read_batches, sample_files
 from tests.loadtests.support import SECOND, Arrival, planned, serving, write_plan
 from tests.network import in_own_network
 from tests.runs import shop, write_run
@@ -374,6 +374,40 @@ def test_a_generator_that_runs_out_of_ports_says_so_and_leaves_what_it_has(folde
     assert run.ended == "worker lost"  # so the gate says INVALID: it is not the target's fault
     assert 40 < sum(sample["status"] == 200 for sample in found) < 60
     assert len(found) == run.requests
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of its own, with 100 kB more than what a run leaves free."""
+    disk = folder / "disk"
+    disk.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={RESERVE_BYTES + 100_000}", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mount.returncode:
+        pytest.skip("this user may not mount a file system")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.e2e
+def test_a_disk_that_is_full_ends_the_run_with_what_it_has(folder: Path, small_disk: Path) -> None:
+    write_plan(folder / "p", steady(6, rate_per_s=500))
+    arguments = ["-o", str(small_disk / "out"), "--no-preflight", "--processes", "1"]
+    with serving() as server:
+        ended = replay_run(folder, "p", "--target", server.url, *arguments)
+    run = read_run_manifest(small_disk / "out")
+
+    assert ended.code == EXIT_INCOMPLETE, ended.err
+    assert ended.err.splitlines()[-1] == (
+        "The run did not complete: samples cannot be written (No space left on device)."
+    )
+    assert run.ended == "recorder"
+    assert run.requests == len(samples(small_disk / "out")) == run.planned - run.lost_samples
 
 
 def test_data_that_staging_lacks_stops_the_run_with_the_cures(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from array import array
@@ -55,6 +56,22 @@ def test_what_is_written_is_read_also_after_compaction(
     (parquet,) = sample_files(folder)
     assert parquet.suffix == ".parquet"
     assert [row for part in read_batches(parquet) for row in part.to_pylist()] == table.to_pylist()
+
+
+def test_a_stream_stays_where_the_disk_has_no_room_for_its_table(tmp_path: Path) -> None:
+    table = written(tmp_path / "samples-000.arrow", [400, 300])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        assert compact(tmp_path) == 700
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["samples-000.arrow"]
+    assert [
+        row for part in read_batches(tmp_path / "samples-000.arrow") for row in part.to_pylist()
+    ] == table.to_pylist()
+    assert compact(tmp_path) == 700
 
 
 def test_a_stream_that_was_cut_off_anywhere_reads_up_to_its_last_whole_batch(tmp_path: Path) -> None:
