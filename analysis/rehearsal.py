@@ -54,6 +54,10 @@ def rehearse(
     if baseline.resolve() == candidate.resolve():
         raise ArtefactError(f"{candidate}: cannot be judged by itself. Name the baseline and the candidate.")
     mine = read_run(candidate)
+    if mine.is_production:
+        raise ArtefactError(
+            f"{candidate}: was made by production, and a candidate is a replay. Name the baseline first, then it."
+        )
     noise = RunNoise(gate.assumed_run_noise)
     if calibration is not None:
         measured = read_calibration(calibration)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from analysis.gate_file import Gate, Margins
 from analysis.rehearsal import rehearse
+from analysis.samples import ArtefactError
 from analysis.verdict import Verdict, Word
 from tests.runs import SHOP, Samples, shop, write_run
 
@@ -128,6 +129,13 @@ def test_samples_that_count_twice(baseline: Path, tmp_path: Path, which: str) ->
 
     assert found.verdict is Word.INVALID
     assert "samples" in found.reasons[0]
+
+
+def test_what_production_took_is_no_candidate(baseline: Path, tmp_path: Path) -> None:
+    other = write_run(tmp_path / "monday", shop(2), kind="production")
+
+    with pytest.raises(ArtefactError, match="monday: was made by production, and a candidate is a replay"):
+        rehearse(baseline, other, GATE)
 
 
 def test_samples_that_count_twice_in_the_manifest_too(baseline: Path, tmp_path: Path) -> None:
