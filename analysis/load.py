@@ -42,7 +42,7 @@ def load_of(a: Tally, b: Tally, common: Sequence[str]) -> Load:
     wanted = _pace(b) / _pace(a) * times
     return Load(
         of_production=of_baseline * _pace(a) * a.run.manifest.captured_share,
-        of_schedule=_ratio(b, a) / times * _pace(a) / (_clones(b) * (b.run.manifest.speed or 1.0)),
+        of_schedule=_ratio(b, a) / times * _pace(a) / _share(a) / (_clones(b) * (b.run.manifest.speed or 1.0)),
         reach={
             name: min(1.0, b.asked.get(name, 0.0) / (asked * wanted)) if asked and wanted else 0.0
             for name, asked in a.asked.items()
@@ -81,8 +81,12 @@ def _ratio(run: Tally, other: Tally) -> float:
 
 def _clones(run: Tally) -> int:
     """Times that a session is played at once, at most."""
-    manifest = run.run.manifest
-    return max(1, math.ceil(manifest.scale / (manifest.captured_share or 1.0) - 1e-9))
+    return max(1, math.ceil(run.run.manifest.scale / _share(run) - 1e-9))
+
+
+def _share(run: Tally) -> float:
+    """Share of production's sessions that a run's plan holds; 1 of a baseline, which counts what was captured."""
+    return 1.0 if run.run.is_production else run.run.manifest.captured_share or 1.0
 
 
 def _pace(run: Tally) -> float:

@@ -105,8 +105,7 @@ def _most_moved(comparison: Comparison) -> str:
 def _surplus(comparison: Comparison) -> Iterator[Check]:
     """Whether there are more requests than the run's lanes hold: some count twice, whatever its manifest says."""
     of_schedule, run = comparison.load.of_schedule, comparison.candidate.run.manifest
-    is_alike = comparison.is_paired and comparison.baseline.run.is_production
-    if is_alike and of_schedule > MAX_OF_SCHEDULE and run.mode != "closed" and not run.load_changes:
+    if comparison.is_paired and of_schedule > MAX_OF_SCHEDULE and run.mode != "closed" and not run.load_changes:
         yield Check(
             "schedule",
             "fault",

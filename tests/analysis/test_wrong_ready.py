@@ -138,11 +138,12 @@ def test_what_production_took_is_no_candidate(baseline: Path, tmp_path: Path) ->
         rehearse(baseline, other, GATE)
 
 
-def test_samples_that_count_twice_in_the_manifest_too(baseline: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["production", "load"])
+def test_samples_that_count_twice_in_the_manifest_too(tmp_path: Path, kind: str) -> None:
     candidate = shop(2)
     twice = Samples(candidate.route * 2, np.tile(candidate.intended_s, 2), np.tile(candidate.response_s, 2))
 
-    found = judged(baseline, tmp_path, twice)
+    found = judged(write_run(tmp_path / "before", shop(1), kind=kind), tmp_path, twice)
 
     assert found.verdict is Word.INVALID
     assert "2.0 × the requests that its plan has" in found.reasons[0]
