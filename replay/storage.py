@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from replay.errors import IncompleteError, InputError, ReplayError
 from replay.private_files import create_private
-from replay.stores import Store, Stored, is_address, why
+from replay.stores import Store, Stored, is_address, plain_address, why
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -50,7 +50,7 @@ _mirrors: dict[Path, _Mirror] = {}
 def refuse_address(name: str, why: str) -> None:
     """Raise ReplayError where a NAME is an address and only a place on this host will do, for ``why``."""
     if is_address(name):
-        raise ReplayError(f"{name}: {why}. Name a place on this host.")
+        raise ReplayError(f"{plain_address(name)}: {why}. Name a place on this host.")
 
 
 def mirror(address: str, *, new: bool) -> Path:
@@ -176,8 +176,9 @@ def publish(folder: Path) -> None:
     except BaseException as error:  # noqa: BLE001 - an interrupt too: hours of a run may be in the folder
         kept = Path(tempfile.mkdtemp(prefix="replay-kept-")) / folder.name
         folder.rename(kept)
-        reason = why(error) if isinstance(error, OSError) else type(error).__name__
-        raise IncompleteError(f"{store.address}: could not be written ({reason}). All of it is in {kept}.") from None
+        raise IncompleteError(
+            f"{store.address}: could not be written ({why(error)}). All of it is in {kept}."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,12 @@ def is_address(name: str) -> bool:
     return _ADDRESS.match(name) is not None
 
 
+def plain_address(name: str) -> str:
+    """An address without what may be secret in it: user information, query and fragment."""
+    parts = urlsplit(name)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A file at a store."""
@@ -63,7 +69,7 @@ class Store:
                 f"{parts.scheme}://…: an address with user information. Credentials come from the environment."
             )
         if parts.query or parts.fragment:
-            raise ReplayError(f"{parts.scheme}://{parts.netloc}{parts.path}: an address has no query. Leave it out.")
+            raise ReplayError(f"{plain_address(address)}: an address has no query. Leave it out.")
         if parts.scheme == "file":
             raise ReplayError(f"{address}: is on this host. Write its path alone.")
         path = f"{parts.netloc}{parts.path}".strip("/")
@@ -82,10 +88,8 @@ class Store:
         """
         from pyarrow.fs import FileSelector, FileType
 
-        try:
+        with _told(self.address, "listed"):
             entries = self.files.get_file_info(FileSelector(self.path, recursive=True, allow_not_found=True))
-        except OSError as error:
-            raise InputError(f"{self.address}: cannot be listed ({why(error)}).") from None
         found: dict[str, Stored] = {}
         for entry in entries:
             if entry.type != FileType.File:
@@ -143,9 +147,24 @@ class Store:
             self.files.delete_file(f"{self.path}/{name}")
 
 
-def why(error: OSError) -> str:
-    """What a store said, in its first words: what follows can quote the request."""
+def why(error: BaseException) -> str:
+    """A store's first words, for what follows can quote the request; the class alone of an error of its own."""
+    if not isinstance(error, OSError):
+        return type(error).__name__
     return (error.strerror or str(error)).splitlines()[0][:120]
+
+
+@contextmanager
+def _told(where: str, what: str) -> Iterator[None]:
+    """Tells a store's failure as an InputError: ``where`` cannot be ``what``."""
+    try:
+        yield
+    except ReplayError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{where}: is not there. Check the address.") from None
+    except Exception as error:  # noqa: BLE001 - the packages of fsspec have errors of their own
+        raise InputError(f"{where}: cannot be {what} ({why(error)}).") from None
 
 
 class _File(io.RawIOBase):
@@ -157,7 +176,7 @@ class _File(io.RawIOBase):
     def __init__(self, store: Store, name: str, ahead_bytes: int) -> None:
         self._where = f"{store.address}/{name}" if name else store.address
         path = f"{store.path}/{name}" if name else store.path
-        with self._told():
+        with _told(self._where, "read"):
             self._size_bytes: int = store.files.get_file_info(path).size or 0
             self._source: NativeFile = (
                 store.files.open_input_stream(path, compression=None, buffer_size=ahead_bytes)
@@ -176,12 +195,12 @@ class _File(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        with self._told():
+        with _told(self._where, "read"):
             self._position = self._source.seek(offset, whence)
         return self._position
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        with self._told():
+        with _told(self._where, "read"):
             count: int = self._source.readinto(buffer)
         self._position += count
         if not count and self._position < self._size_bytes and memoryview(buffer).nbytes:
@@ -199,15 +218,6 @@ class _File(io.RawIOBase):
         if not self.closed and hasattr(self, "_source"):
             self._source.close()
         super().close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise InputError(f"{self._where}: is not there. Check the address.") from None
-        except OSError as error:
-            raise InputError(f"{self._where}: cannot be read ({why(error)}).") from None
 
 
 def _file_system(scheme: str, bucket: str) -> FileSystem:

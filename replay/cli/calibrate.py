@@ -16,6 +16,7 @@ from replay.cli.run_options import RunOptions, takes_run_options
 from replay.errors import IncompleteError, InputError, ReplayError
 from replay.private_files import write_whole
 from replay.runs import RunManifest
+from replay.storage import refuse_address
 
 if TYPE_CHECKING:
     from analysis.calibration import Calibration
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
     @takes_run_options(without=frozenset({"ui", "baseline", "master", "hosts", "secret"}))
     def calibrate(
         output: Annotated[
-            Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the runs and the calibration.")
+            str, typer.Option("-o", "--output", metavar="DIR", help="New folder for the runs and the calibration.")
         ],
         plan: Annotated[str, typer.Argument(help="The plan's folder; not needed where --run names enough.")] = "",
         *,
@@ -60,8 +61,10 @@ def register(app: typer.Typer) -> None:
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s
 
-        if output.exists():
-            raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
+        refuse_address(output, "its runs are made on this host")
+        folder = Path(output)
+        if folder.exists():
+            raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
         if not plan and len(earlier) < LEAST_RUNS:
             raise ReplayError(f"calibrate: name a PLAN to replay, or at least {LEAST_RUNS} runs with --run.")
         if plan and runs + len(earlier) < LEAST_RUNS:
@@ -72,12 +75,12 @@ def register(app: typer.Typer) -> None:
             made += repeat(
                 replace(options, plan=plan),
                 runs,
-                output,
+                folder,
                 lambda each: perform(prepare(each)).manifest,
                 lambda: time.sleep(wait_s),
             )
-        found = conclude(made, slice_s, output)
-        _print(found, output)
+        found = conclude(made, slice_s, folder)
+        _print(found, folder)
         return 0
 
 

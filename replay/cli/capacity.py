@@ -13,6 +13,7 @@ from replay.cli.output import stdout
 from replay.cli.run_options import RunOptions, takes_run_options
 from replay.errors import ReplayError
 from replay.private_files import write_whole
+from replay.storage import refuse_address
 
 if TYPE_CHECKING:
     from analysis.capacity import Capacity
@@ -44,7 +45,7 @@ def register(app: typer.Typer) -> None:
     def capacity(
         plan: Annotated[str, typer.Argument(help="The plan's folder (made by 'replay plan').")],
         output: Annotated[
-            Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the runs and the report.")
+            str, typer.Option("-o", "--output", metavar="DIR", help="New folder for the runs and the report.")
         ],
         *,
         baseline: Annotated[
@@ -73,8 +74,10 @@ def register(app: typer.Typer) -> None:
         from replay.cli.run_result import perform
         from replay.cli.values import duration_s, share
 
-        if output.exists():
-            raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
+        refuse_address(output, "its runs are made on this host")
+        folder = Path(output)
+        if folder.exists():
+            raise ReplayError(f"{folder}: exists already. Choose another name, or remove it first.")
         if highest <= lowest:
             raise ReplayError(f"--to {highest:g}: is not above --from {lowest:g}. Name a higher load.")
         course = Course(duration_s(step), duration_s(settle))
@@ -83,9 +86,9 @@ def register(app: typer.Typer) -> None:
                 f"--settle {settle}: leaves little of a step of {step}. Make it shorter, or --step longer."
             )
         limits = Limits(_gate(gate_file), named(baseline, "runs") if baseline else None, slower, share(errors))
-        search = Search(replace(options, plan=plan), course, limits, output, lambda each: perform(each).manifest)
+        search = Search(replace(options, plan=plan), course, limits, folder, lambda each: perform(each).manifest)
         found = search.run(ladder(lowest, highest, steps), rounds)
-        _write(found, output)
+        _write(found, folder)
         return 0
 
 

@@ -43,7 +43,9 @@ def register(app: typer.Typer) -> None:
         from replay.demo.children import Children
         from replay.demo.tour import Course, Tour, new_folder_in
         from replay.errors import ReplayError
+        from replay.storage import refuse_address
 
+        refuse_address(output, "the demonstration is made on this host")
         folder = Path(output) if output else new_folder_in(Path("runs"))
         if output:
             if folder.exists():

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
             ),
         ],
         capture: Annotated[str, typer.Argument(help="A capture: a name under captures/, or a path.")],
-        output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+        output: Annotated[str, typer.Option("-o", "--output", help="The file to write.")],
         limit: Annotated[
             int | None,
             typer.Option(min=0, help="Write so many requests at most; 0: all. Default: all, for locust 5,000."),
@@ -54,17 +54,20 @@ def register(app: typer.Typer) -> None:
         from replay.formats.export_har import write_har
         from replay.formats.export_locust import LIMIT, write_locust
         from replay.formats.outgoing import new_file
+        from replay.storage import refuse_address
 
         writers = {"har": write_har, "gor": write_gor}
         if form not in {*writers, "locust"}:
             raise ReplayError(f"'{form[:40]}' is no format to export. Name one of: gor, har, locust.")
-        refuse_tracked(output, is_file=True)
+        refuse_address(output, "an export is written on this host")
+        place = Path(output)
+        refuse_tracked(place, is_file=True)
         reader = open_capture(capture, identity)
         found = exchanges(reader, allow_damaged=allow_damaged)
-        with new_file(output) as file:
+        with new_file(place) as file:
             if form == "locust":
                 most = LIMIT if limit is None else limit
-                count = write_locust(reader.manifest, found, file, limit=most, name=output.name)
+                count = write_locust(reader.manifest, found, file, limit=most, name=place.name)
             else:
                 count = writers[form](reader.manifest, islice(found, limit or None), file)
         progress(f"read {reader.folder}")

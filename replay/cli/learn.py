@@ -10,6 +10,7 @@ import typer
 
 from replay.cli.output import progress, stdout
 from replay.errors import ReplayError
+from replay.storage import refuse_address
 
 
 def register(app: typer.Typer) -> None:
@@ -25,8 +26,11 @@ def register(app: typer.Typer) -> None:
                 "from.",
             ),
         ],
-        output: Annotated[Path, typer.Option("-o", "--output", help="The policy, a new TOML file.")],
-        paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH…", help="Files of that format.")] = None,
+        output: Annotated[str, typer.Option("-o", "--output", help="The policy, a new TOML file.")],
+        paths: Annotated[
+            list[str] | None,
+            typer.Argument(metavar="PATH…", help="Files of that format, or addresses, as for 'replay import'."),
+        ] = None,
         k: Annotated[
             int, typer.Option("--k", min=5, help="Clients that must share a value before it is written down.")
         ] = 20,
@@ -65,15 +69,17 @@ def register(app: typer.Typer) -> None:
             replay learn live --upstream https://shop.internal --listen 0.0.0.0:8443 --tls-cert shop.pem
               --duration 30m -o policy.toml
         """
-        if output.exists() or output.is_symlink():
-            raise ReplayError(f"{output}: exists already. Choose another name, or remove it first.")
-        if not output.parent.is_dir():
-            raise ReplayError(f"{output.parent}: no such folder. Make it first, or choose another name.")
+        refuse_address(output, "a policy is read and committed on this host")
+        place = Path(output)
+        if place.exists() or place.is_symlink():
+            raise ReplayError(f"{place}: exists already. Choose another name, or remove it first.")
+        if not place.parent.is_dir():
+            raise ReplayError(f"{place.parent}: no such folder. Make it first, or choose another name.")
         if form != "live":
             given: dict[str, object] = {"--upstream": upstream, "--listen": listen, "--duration": duration}
             given |= {"--tls-cert": tls_cert, "--upstream-ca": upstream_ca}
             _refuse(given, "is for 'replay learn live' only")
-            _from_recordings(form, paths or [], output, k, session_by, log_format)
+            _from_recordings(form, paths or [], place, k, session_by, log_format)
             return
         _refuse({"PATH": paths, "--log-format": log_format}, "is not for 'replay learn live'")
         if not upstream:
@@ -83,7 +89,7 @@ def register(app: typer.Typer) -> None:
 
         length_s = duration_s(duration) if duration else None
         order = LiveOrder(
-            output,
+            place,
             upstream.rstrip("/"),
             listen or "127.0.0.1:8080",
             k,
@@ -96,7 +102,7 @@ def register(app: typer.Typer) -> None:
         missed = sum(ending.counters.dropped.values()) + ending.counts["failed"]
         if missed:
             progress(f"not looked at: {missed:,} of {ending.counters.seen:,} exchanges")
-        _print(output, ending.counts)
+        _print(place, ending.counts)
 
 
 def _refuse(given: dict[str, object], why: str) -> None:
@@ -105,20 +111,22 @@ def _refuse(given: dict[str, object], why: str) -> None:
             raise ReplayError(f"{name}: {why}. Leave it out.")
 
 
-def _from_recordings(form: str, paths: list[Path], output: Path, k: int, session_by: str, log_format: str) -> None:
+def _from_recordings(form: str, names: list[str], output: Path, k: int, session_by: str, log_format: str) -> None:
     from replay.capture.process import forbid_dumps
     from replay.errors import InputError
     from replay.formats.intake import FORMATS, SESSIONS
     from replay.learn.learning import learn as learned
     from replay.learn.recordings import Recordings
     from replay.private_files import write_whole
+    from replay.storage import sources
 
     forbid_dumps()
     if form not in FORMATS:
-        names = ", ".join([*sorted(FORMATS), "live"])
-        raise ReplayError(f"'{form[:40]}' is no format to learn from. Name one of: {names}.")
+        known = ", ".join([*sorted(FORMATS), "live"])
+        raise ReplayError(f"'{form[:40]}' is no format to learn from. Name one of: {known}.")
     if log_format and form != "log":
         raise ReplayError("--log-format: is for 'replay learn log' only. Leave it out.")
+    paths = [path for name in names for path in sources(name)]
     if not paths:
         raise ReplayError(f"PATH: is missing. Name files of the format {form}.")
     recordings = Recordings(form, paths, session_by or SESSIONS[form], log_format)

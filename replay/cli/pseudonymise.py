@@ -77,6 +77,7 @@ def register(app: typer.Typer) -> None:
         from replay.pseudonymise.tables import Table, format_of
         from replay.pseudonymise.tables import pseudonymise as run
         from replay.sanitize.keys import load_key
+        from replay.storage import refuse_address
 
         forbid_dumps()
         source = key_source(key_file, key_fd, key_command)
@@ -89,6 +90,7 @@ def register(app: typer.Typer) -> None:
         key = load_key(source)
         manifest = _manifest(capture, key) if capture else None
         rules = _policy(policy, manifest)
+        refuse_address(output, "a table is written on this host")
         place = Path(output)
         refuse_tracked(place, is_file=True)
         with new_file(place) as file:

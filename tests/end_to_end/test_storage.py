@@ -23,6 +23,7 @@ moto = pytest.importorskip("moto.server", reason="moto is not installed")
 pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 BUCKET = "s3://rehearsals"
+_TARGET = ["--target", "http://127.0.0.1:9"]
 
 
 @pytest.fixture(scope="module")
@@ -228,8 +229,27 @@ def test_an_address_that_is_none_is_said_without_its_secrets(
     [
         (["capture", "s3://b/friday", "--upstream", "http://127.0.0.1:9"], "a live capture is written on this host"),
         (["metrics", "s3://b/friday"], "writes on this host"),
+        (["export", "har", "friday", "-o", "s3://key:SECRET@b/friday"], "an export is written on this host"),
+        (["calibrate", "friday.plan", "-o", "s3://b/friday?SECRET", *_TARGET], "its runs are made on this host"),
+        (["capacity", "friday.plan", "-o", "s3://b/friday", *_TARGET], "its runs are made on this host"),
+        (["learn", "har", "a.har", "-o", "s3://b/friday"], "a policy is read and committed on this host"),
+        (
+            [
+                "pseudonymise",
+                "-",
+                "--format",
+                "csv",
+                "-o",
+                "s3://b/friday",
+                "--key-command",
+                "printf 0123456789abcdef0123456789abcdef",
+            ],
+            "a table is written on this host",
+        ),
+        (["demo", "-o", "s3://b/friday"], "the demonstration is made on this host"),
+        (["gate", "friday", "--init", "-o", "s3://b/friday"], "a gate file is read and committed on this host"),
     ],
-    ids=["capture", "metrics"],
+    ids=["capture", "metrics", "export", "calibrate", "capacity", "learn", "pseudonymise", "demo", "gate --init"],
 )
 def test_what_needs_a_folder_of_this_host_says_so(
     capsys: pytest.CaptureFixture[str],
@@ -245,4 +265,5 @@ def test_what_needs_a_folder_of_this_host_says_so(
     assert ended.value.code == 2
     assert "replay: s3://b/friday: " in (said := capsys.readouterr().err)
     assert why in said
+    assert "SECRET" not in said
     assert not list(tmp_path.iterdir())

@@ -113,6 +113,19 @@ def test_a_file_that_ends_before_its_size_is_no_short_file(size: int) -> None:
         Store("fake://b/x", files, "b/x").open().read()
 
 
+def test_an_error_of_a_stores_own_is_told_by_its_class_alone() -> None:
+    class SignatureError(Exception):
+        pass
+
+    def refused(*_: object, **__: object) -> None:
+        raise SignatureError("sig=SECRET")
+
+    files = SimpleNamespace(type_name="fake", get_file_info=refused)
+    for use in (Store("fake://b/x", files, "b/x").found, Store("fake://b/x", files, "b/x").open):
+        with pytest.raises(InputError, match=r"fake://b/x: cannot be (listed|read) \(SignatureError\)\.$"):
+            use()
+
+
 def test_tables_are_read_where_they_are() -> None:
     with new_folder(named("memory://runs/one", ".", new=True)) as folder:
         writer = SampleWriter(folder / "samples-000.arrow")
@@ -189,3 +202,31 @@ def test_an_artefact_at_an_address_is_audited_file_by_file(capsys: pytest.Captur
     said = capsys.readouterr().out
     assert f"LEAK e-mail (raw): {CAPTURE}/notes.txt, line 1" in said
     assert "5 files, " in said
+
+
+def test_an_import_whose_source_breaks_off_makes_no_capture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = '192.0.2.1 - - [20/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n'
+    put("memory://logs/access.log", line.encode() * 100)
+    known = memory.MemoryFileSystem.info
+
+    def longer(self: Any, path: str, **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = known(self, path, **options)
+        return found | {"size": 10_000}
+
+    monkeypatch.setattr(memory.MemoryFileSystem, "info", longer)
+
+    assert ended("import", "log", "memory://logs/access.log", "-o", "monday") == 5
+    assert "memory://logs/access.log: ended after 7,400 of 10,000 bytes. Try again." in capsys.readouterr().err
+    assert not (tmp_path / "captures" / "monday").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_policy_is_learned_from_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    put("memory://bucket/visits/one.har", har(Visit("http://shop.example/basket") for _ in range(3)).encode())
+
+    assert ended("learn", "har", "memory://bucket/visits/", "-o", "policy.toml") == 0
+    assert "1 other hosts were asked for" in (tmp_path / "policy.toml").read_text()
