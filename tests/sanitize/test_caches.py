@@ -5,7 +5,7 @@ Each cache is also broken on purpose, in the ways in which it could leak; the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -15,6 +15,7 @@ from replay.sanitize.leaves import Leaves
 from replay.sanitize.marks import TOKEN_MARKS
 from replay.sanitize.recent import Recent
 from replay.sanitize.scopes import Member, Scope, Scopes
+from replay.sanitize.tokens import Tokens
 from replay.sanitize.walkers.headers import Headers
 from tests.factories import raw_exchange
 from tests.sanitize.making import sanitizer
@@ -151,6 +152,17 @@ def _all_tokens_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Gate, "_is_words", remembered)
 
 
+def _texts_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate takes any text for the first that it remembers."""
+    original = Tokens.of_all
+
+    def of_all(self: Tokens, texts: Iterable[bytes]) -> set[bytes]:
+        first = next(iter(self._texts), None)
+        return original(self, [text if first is None else first for text in texts])
+
+    monkeypatch.setattr(Tokens, "of_all", of_all)
+
+
 def _headers_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
     class ByValue(dict):  # type: ignore[type-arg]
         def get(self, pair: tuple[bytes, bytes]) -> object:  # type: ignore[override]
@@ -182,7 +194,7 @@ def _shifted(monkeypatch: pytest.MonkeyPatch) -> None:
     "broken",
     [
         *(_one_route, _no_secret_above, _one_scope, _one_element, _one_kind_of_secret, _secrets_as_texts),
-        *(_kept_texts_too, _all_tokens_as_words, _headers_by_value, _shifted),
+        *(_kept_texts_too, _all_tokens_as_words, _texts_alike, _headers_by_value, _shifted),
     ],
 )
 def test_a_cache_that_forgets_what_decides_is_noticed(
