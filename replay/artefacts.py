@@ -30,7 +30,7 @@ def named(name: str, parent: str, *, new: bool = False, whole: bool = True) -> P
     """The folder that a NAME on the command line means: a path where it has a separator, else ``parent/NAME``.
 
     An address (``s3://…``) means a folder that stands for it (``replay/storage.py``): with all that is there, without
-    ``whole`` with its JSON files alone, or ``new``.
+    ``whole`` with its manifest alone, or ``new``.
     """
     if is_address(name):
         folder = mirror(name, new=new)

@@ -1,7 +1,7 @@
 """Artefacts at addresses: ``s3://BUCKET/…``, ``gs://BUCKET/…``, and any other that fsspec knows.
 
 For as long as a command runs, a path of this host stands for an address. Of an artefact that is there, what it says
-of itself (its JSON files) is copied to a private folder at once. The rest is read from there: tables by ranges
+of itself (its manifest) is copied to a private folder at once. The rest is read from there: tables by ranges
 (``open_table``), segments one after the other, each copied for as long as it is read (``held``). What a run replays
 and a verdict reads more than once is copied whole (``complete``). What is not sanitised yet, an import's source, is
 never copied, but streamed (``open_file``).
@@ -35,16 +35,27 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 1 << 20
 
 
+MANIFESTS = frozenset(
+    f"{name}.json"
+    for name in ("manifest", "plan", "run", "verdict", "comparison", "history", "calibration", "capacity")
+)
+"""What artefacts say of themselves, by one of which each is known."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Mirror:
+class Elsewhere:
     """What a path of this process stands for."""
 
     store: Store
     found: dict[str, Stored] | None
     """The files there when it was first looked at; None of an artefact that is being made, and of a single file."""
 
+    def is_unchanged(self) -> bool:
+        """Whether the files there are still the same ones."""
+        return self.store.found() == self.found
 
-_mirrors: dict[Path, _Mirror] = {}
+
+_mirrors: dict[Path, Elsewhere] = {}
 
 
 def refuse_address(name: str, why: str) -> None:
@@ -54,7 +65,7 @@ def refuse_address(name: str, why: str) -> None:
 
 
 def mirror(address: str, *, new: bool) -> Path:
-    """The folder of this process that stands for ``address``, with its JSON files; empty where ``new``.
+    """The folder of this process that stands for ``address``, with its manifest; empty where ``new``.
 
     The folder does not exist where nothing is at the address.
 
@@ -71,9 +82,8 @@ def mirror(address: str, *, new: bool) -> Path:
     folder = _stand_in(store, None if new else found)
     if found:
         folder.mkdir(mode=0o700)
-    for name in found:
-        if _is_json(name) and "/" not in name:
-            _fetch(store, name, folder / name)
+    for name in MANIFESTS & found.keys():
+        _fetch(store, name, folder / name)
     return folder
 
 
@@ -146,11 +156,13 @@ def held(path: Path) -> Iterator[Path]:
 def complete(folder: Path) -> Path:
     """``folder``, with all files of the address that it stands for; they stay until the process ends.
 
+    What is no artefact is not copied: it may hold what people sent.
+
     Raises:
         InputError: one cannot be read there. IncompleteError: there is no room for them here.
     """
     place = _mirrors.get(folder)
-    if place is None or not place.found:
+    if place is None or not place.found or MANIFESTS.isdisjoint(place.found):
         return folder
     missing = [name for name in place.found if not (folder / name).exists()]
     size = sum(place.found[name].size_bytes for name in missing)
@@ -172,7 +184,7 @@ def publish(folder: Path) -> None:
         return
     store = place.store
     try:
-        store.write(folder, sorted(files_in(folder), key=lambda name: (_is_json(name), -name.count("/"), name)))
+        store.write(folder, sorted(files_in(folder), key=_manifests_last))
     except BaseException as error:  # noqa: BLE001 - an interrupt too: hours of a run may be in the folder
         kept = Path(tempfile.mkdtemp(prefix="replay-kept-")) / folder.name
         folder.rename(kept)
@@ -181,22 +193,9 @@ def publish(folder: Path) -> None:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """An artefact at an address, to be removed there: the store, and its files when the artefact was looked at."""
-
-    store: Store
-    files: dict[str, Stored]
-
-    def is_unchanged(self) -> bool:
-        """Whether the files there are still the same ones."""
-        return self.store.found() == self.files
-
-
 def elsewhere(folder: Path) -> Elsewhere | None:
     """What ``folder`` stands for; None where it is a folder of this host."""
-    place = _mirrors.get(folder)
-    return None if place is None else Elsewhere(place.store, place.found or {})
+    return _mirrors.get(folder)
 
 
 def shown(text: str) -> str:
@@ -206,20 +205,19 @@ def shown(text: str) -> str:
     return text
 
 
-def _is_json(name: str) -> bool:
-    """Whether a file is what an artefact says of itself: its manifest, or a report's verdict."""
-    return name.endswith(".json")
+def _manifests_last(name: str) -> tuple[bool, int, str]:
+    return PurePosixPath(name).name in MANIFESTS, -name.count("/"), name
 
 
 def _stand_in(store: Store, found: dict[str, Stored] | None) -> Path:
     root = Path(tempfile.mkdtemp(prefix="replay-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     path = root / PurePosixPath(store.path).name
-    _mirrors[path] = _Mirror(store, found)
+    _mirrors[path] = Elsewhere(store, found)
     return path
 
 
-def _place(path: Path) -> tuple[_Mirror, str] | None:
+def _place(path: Path) -> tuple[Elsewhere, str] | None:
     """What a path stands for, and the name of it there; None where it is a file of this host."""
     if path.exists():
         return None

@@ -164,7 +164,7 @@ class _Address:
     def files(self) -> Iterable[tuple[str, Stored]]:
         if not self._stored.is_unchanged():
             raise RefusedError(f"{self._path}: was changed while it was looked at. Look, and purge again.")
-        return self._stored.files.items()
+        return (self._stored.found or {}).items()
 
     def remove(self, names: Iterable[str]) -> None:
         self._stored.store.remove(names)

@@ -9,7 +9,7 @@ import typer
 
 from replay.cli.identity import Identity
 from replay.cli.output import problem, stdout
-from replay.errors import EXIT_INPUT, EXIT_OK, EXIT_REFUSED
+from replay.errors import EXIT_INPUT, EXIT_OK, EXIT_REFUSED, InputError
 
 if TYPE_CHECKING:
     from replay.audit.reading import Entry
@@ -68,12 +68,14 @@ def register(app: typer.Typer) -> None:
 def _entries(name: str) -> list[Entry]:
     from replay.audit.reading import Entry, files
     from replay.cli.artefact import locate
-    from replay.storage import files_in
+    from replay.storage import MANIFESTS, files_in
     from replay.stores import is_address
 
     if not is_address(name):
         return files([Path(name)])
     folder = locate(name)
+    if MANIFESTS.isdisjoint(files_in(folder)):  # what is no artefact may hold what people sent, and is not copied
+        raise InputError(f"{name}: is no artefact. Name a capture, a plan, a run or a report.")
     return [Entry(folder, folder / below) for below in files_in(folder)]
 
 

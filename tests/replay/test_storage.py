@@ -204,6 +204,16 @@ def test_an_artefact_at_an_address_is_audited_file_by_file(capsys: pytest.Captur
     assert "5 files, " in said
 
 
+def test_what_is_no_artefact_is_never_on_this_host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put("memory://bucket/visits/one.json", har([Visit("http://shop.example/")]).encode())
+
+    for verb in ("audit", "inspect", "cat"):
+        assert ended(verb, "memory://bucket/visits") == 5
+        assert "memory://bucket/visits: is no " in capsys.readouterr().err
+    assert not list(named("memory://bucket/visits", ".").iterdir())
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_an_import_whose_source_breaks_off_makes_no_capture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
