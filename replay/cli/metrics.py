@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,17 +81,22 @@ def register(app: typer.Typer) -> None:
 
 
 class _Source:
-    """What a registry collects; a question that cannot be answered any more is answered with nothing."""
+    """What a registry collects; a question that cannot be answered any more is answered with nothing.
+
+    One question at a time: a server asks in a thread for each client, and what was read is counted as it is read.
+    """
 
     def __init__(self, ask: Callable[[], Iterable[Metric]], is_over: Callable[[], bool]) -> None:
         self.ask = ask
         self.is_over = is_over
+        self._asking = Lock()
 
-    def collect(self) -> Iterator[Metric]:
-        try:
-            yield from self.ask()
-        except ReplayError:
-            return  # it was removed meanwhile
+    def collect(self) -> list[Metric]:
+        with self._asking:
+            try:
+                return list(self.ask())
+            except ReplayError:
+                return []  # it was removed meanwhile
 
 
 def _source(path: str) -> _Source:

@@ -21,8 +21,12 @@ def capture_metrics(folder: Path, clock: Callable[[], float] = time.time) -> Ite
     Raises:
         InputError: there is no capture.
     """
+    try:
+        saved_s = (folder / MANIFEST_NAME).stat().st_mtime
+    except FileNotFoundError:
+        saved_s = 0.0
     manifest = read_capture_manifest(folder)
-    age_s = clock() - (folder / MANIFEST_NAME).stat().st_mtime
+    age_s = clock() - saved_s
     yield GaugeMetricFamily(
         "replay_capture_up", "Whether the capture is under way.", int(not manifest.complete and age_s < FRESH_S)
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+import requests
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import export as otel
 from opentelemetry.sdk.resources import Resource
@@ -37,14 +38,21 @@ class OtlpPusher:
     """
 
     def __init__(self, url: str, artefact: str) -> None:
-        parts = urlsplit(url)
-        if "@" in url or parts.query or parts.fragment:
+        if {"@", "?", "#"} & set(url):
             raise RefusedError(
                 "--otlp: holds user information or a query. Credentials go into OTEL_EXPORTER_OTLP_HEADERS."
             )
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_url = False
+        if not is_url:
             raise ReplayError(f"--otlp {url[:60]}: is no http(s) URL. Write it as http://collector:4318.")
-        self._exporter = OTLPMetricExporter(endpoint=url if parts.path.strip("/") else url.rstrip("/") + _PATH)
+        session = requests.Session()
+        session.hooks["response"].append(_refuse_redirect)
+        endpoint = url if parts.path.strip("/") else url.rstrip("/") + _PATH
+        self._exporter = OTLPMetricExporter(endpoint=endpoint, session=session)
         self._resource = Resource.create({"service.name": "dress-rehearsal", "replay.artefact": artefact})
         self._scope = InstrumentationScope("replay.telemetry", __version__)
 
@@ -57,6 +65,12 @@ class OtlpPusher:
     def close(self) -> None:
         """Give the connection up."""
         self._exporter.shutdown()
+
+
+def _refuse_redirect(response: requests.Response, *_: object, **__: object) -> None:
+    """Neither take the headers, which may hold a token, to where nobody said, nor take a redirect for a success."""
+    if 300 <= response.status_code < 400:
+        raise requests.TooManyRedirects("the endpoint redirects; name the place itself", response=response)
 
 
 def converted(families: Iterable[Metric], now_ns: int) -> Iterator[otel.Metric]:

@@ -5,8 +5,10 @@ Nothing of the run is asked or slowed down: what its engines have flushed, once 
 
 from __future__ import annotations
 
+import glob
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +18,12 @@ from replay.errors import InputError
 from replay.journal import EngineEnd, EngineTick, JournalReader
 from replay.runs import MANIFEST_NAME, read_run_manifest
 from replay.samples import STREAM_SUFFIX, read_batches, sample_files
+from replay.storage import files_in
 from replay.telemetry.tally import SampleTally, count_samples
 
 _JOURNALS = "engine-*.jsonl"
+FRESH_S = 10.0
+"""A run that wrote nothing for longer is not under way: its engines write every second, and whoever ends it too."""
 
 
 class RunFollower:
@@ -27,19 +32,29 @@ class RunFollower:
     ``folder`` is the run's final name. While it is under way its files lie in the folder ``.NAME.part-…`` beside it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
+        self._clock = clock
+        self._is_counted = False
+        self._is_gone = False
+        self._begin(None)
+
+    def _begin(self, part: Path | None) -> None:
+        """Follow the run in ``part`` from its first second: another may have left one behind that was killed."""
+        self._part = part
         self._journals: dict[str, JournalReader] = {}
         self._batches: Counter[str] = Counter()
         self._tally = SampleTally()
         self._last: dict[str, EngineTick] = {}
         self._due = self._sent = self._lost = 0
         self._ended: set[str] = set()
-        self._is_counted = False
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has its final name: nothing more will come."""
+        """Whether the run has its final name, or was given up: nothing more will come."""
+        return self._is_gone or self._is_named()
+
+    def _is_named(self) -> bool:
         return (self._folder / MANIFEST_NAME).exists()
 
     def metrics(self) -> Iterator[Metric]:
@@ -48,8 +63,8 @@ class RunFollower:
         Raises:
             InputError: no run is under way there, and none was.
         """
-        self._follow()
-        yield GaugeMetricFamily("replay_run_up", "Whether the run is under way.", int(not self.is_over))
+        is_up = self._follow()
+        yield GaugeMetricFamily("replay_run_up", "Whether the run is under way.", int(is_up))
         yield CounterMetricFamily("replay_run_requests_due", "Requests whose time came.", self._due)
         yield CounterMetricFamily("replay_run_requests_sent", "Requests that were sent.", self._sent)
         yield CounterMetricFamily("replay_run_samples_lost", "Samples that could not be recorded.", self._lost)
@@ -71,16 +86,20 @@ class RunFollower:
         yield late
         yield from self._tally.metrics()
 
-    def _follow(self) -> None:
-        if self.is_over:
+    def _follow(self) -> bool:
+        """Read what is new; whether the run is under way."""
+        if self._is_named():
             self._finish()
-            return
-        parts = self._folder.parent.glob(f".{self._folder.name}.part-*")
-        folder = max(parts, key=lambda path: path.stat().st_mtime, default=None)
-        if folder is None and not self._journals:
+            return False
+        parts = self._folder.parent.glob(f".{glob.escape(self._folder.name)}.part-*")
+        folder = max(parts, key=_written_s, default=None)
+        if folder is None and self._part is None:
             raise InputError(f"{self._folder}: no run is under way there. Name the -o of a 'replay run'.")
-        if folder is None:
-            return  # it is getting its final name, or was given up
+        if folder is None:  # it is getting its final name, or was given up
+            self._is_gone = True
+            return False
+        if folder != self._part:
+            self._begin(folder)
         for path in sorted(folder.glob(_JOURNALS)):
             reader = self._journals.setdefault(path.name, JournalReader(path))
             for entry in reader.new():
@@ -91,6 +110,8 @@ class RunFollower:
         for path in sample_files(folder):
             if path.suffix == STREAM_SUFFIX:
                 self._count(path)
+        newest_s = max([_written_s(folder), *(_written_s(folder / name) for name in files_in(folder))])
+        return self._clock() - newest_s < FRESH_S
 
     def _finish(self) -> None:
         """Take the finished run's own figures: its last second may have been written after the last question."""
@@ -117,3 +138,11 @@ class RunFollower:
                 self._batches[path.name] += 1
         except InputError:
             return  # its engine has not yet written the head of the stream, or has just compacted it
+
+
+def _written_s(path: Path) -> float:
+    """When something was last written there; 0 where it is gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

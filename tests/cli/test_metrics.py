@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from replay.cli.main import main
+from replay.cli.metrics import _Source
 from replay.errors import EXIT_INCOMPLETE, EXIT_INPUT, EXIT_OK
 from tests.runs import Samples, write_run
 
@@ -63,3 +67,24 @@ def test_a_port_that_is_taken_is_one_line(finished: Path, capsys: pytest.Capture
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert run(finished, "--listen", f"127.0.0.1:{taken.getsockname()[1]}") == EXIT_INCOMPLETE
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_questions_of_two_clients_at_once_are_answered_one_after_the_other() -> None:
+    """What was read of a run is counted as it is read: two readers at a time would count it twice."""
+    asking, most = [0], [0]
+
+    def ask() -> Iterator[Metric]:
+        asking[0] += 1
+        most[0] = max(most[0], asking[0])
+        time.sleep(0.02)
+        yield GaugeMetricFamily("up", "Up.", 1)
+        asking[0] -= 1
+
+    source = _Source(ask, lambda: False)
+    clients = [Thread(target=lambda: list(source.collect())) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+
+    assert most == [1]

@@ -25,6 +25,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self, status: int = 200) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = status
+        self.location = ""
         self.paths: list[str] = []
         self.metrics: dict[str, Any] = {}
         self.resource: dict[str, str] = {}
@@ -46,6 +47,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.resource = {each.key: each.value.string_value for each in told.resource.attributes}
             self.server.metrics = {each.name: each for scope in told.scope_metrics for each in scope.metrics}
         self.send_response(self.server.status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -70,6 +73,13 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def refusing() -> Iterator[Receiver]:
     yield from serving(400)
+
+
+@pytest.fixture
+def redirecting(receiver: Receiver) -> Iterator[Receiver]:
+    for server in serving(307):
+        server.location = receiver.url
+        yield server
 
 
 @pytest.fixture
@@ -113,13 +123,25 @@ def test_an_endpoint_that_does_not_take_the_last_figures_is_said(
     assert "did not take the last figures" in capsys.readouterr().err
 
 
-def test_an_endpoint_that_is_no_url_is_a_usage_error(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert pushed(finished, "--otlp", "collector:4318") == EXIT_USAGE
+def test_a_redirect_is_neither_followed_nor_taken_for_a_success(
+    redirecting: Receiver, receiver: Receiver, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pushed(finished, "--otlp", redirecting.url, "--once") == EXIT_INCOMPLETE
+    assert (len(redirecting.paths), receiver.paths) == (1, [])
+    assert "did not take the last figures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["collector:4318", "http://[::1", "http://collector:99999", "http:///v1"])
+def test_an_endpoint_that_is_no_url_is_a_usage_error(
+    finished: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert pushed(finished, "--otlp", url) == EXIT_USAGE
     assert "is no http(s) URL" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "url", ["htps://key:geheim@collector", "http://key:geheim@collector", "http://c/v1?key=geheim"]
+    "url",
+    ["htps://key:geheim@collector", "http://key:geheim@collector", "http://c/v1?key=geheim", "http://[key@geheim"],
 )
 def test_an_endpoint_that_holds_a_credential_is_refused_and_not_quoted(
     finished: Path, capsys: pytest.CaptureFixture[str], url: str

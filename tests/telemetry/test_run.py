@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -85,3 +87,49 @@ def test_a_finished_run_is_told_from_its_own_files(tmp_path: Path) -> None:
 def test_a_name_where_no_run_is_under_way_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run is under way"):
         figures(RunFollower(tmp_path / "nothing"))
+
+
+def test_a_run_that_fell_silent_is_not_up(tmp_path: Path) -> None:
+    """Its ``replay run`` was killed: nobody gives the folder its final name any more."""
+    part = tmp_path / ".candidate.part-77"
+    part.mkdir()
+    tick(part, 0)
+    now_s = part.stat().st_mtime
+
+    assert figures(RunFollower(tmp_path / "candidate", lambda: now_s + 5))["replay_run_up",] == 1
+    assert figures(RunFollower(tmp_path / "candidate", lambda: now_s + 60))["replay_run_up",] == 0
+
+
+def test_a_run_that_was_given_up_is_over(tmp_path: Path) -> None:
+    part = tmp_path / ".candidate.part-77"
+    part.mkdir()
+    tick(part, 0)
+    follower = RunFollower(tmp_path / "candidate")
+    figures(follower)
+    assert not follower.is_over
+    shutil.rmtree(part)
+
+    assert figures(follower)["replay_run_up",] == 0
+    assert follower.is_over
+
+
+def test_what_a_killed_run_left_behind_is_not_mixed_with_the_next(tmp_path: Path) -> None:
+    old, new = tmp_path / ".candidate.part-77", tmp_path / ".candidate.part-99"
+    old.mkdir()
+    tick(old, 0)
+    tick(old, 1)
+    follower = RunFollower(tmp_path / "candidate")
+    figures(follower)
+    new.mkdir()
+    tick(new, 0)
+    os.utime(old, (0, 0))
+
+    assert figures(follower)["replay_run_requests_due_total",] == 10
+
+
+def test_a_run_with_brackets_in_its_name_is_found(tmp_path: Path) -> None:
+    part = tmp_path / ".build[417].part-77"
+    part.mkdir()
+    tick(part, 0)
+
+    assert figures(RunFollower(tmp_path / "build[417]"))["replay_run_up",] == 1
