@@ -164,8 +164,11 @@ def limits_of(first: Tally, gate: Gate, baseline: Tally | None, slower: float, e
                     margins = gate.margins_of(route.route, p)
                     allowed = max(1 + margins.relative, 1 + margins.absolute_ms / ms) if baseline else slower
                     found.append(Limit(route.route, p, ms * allowed, "baseline" if baseline else "first step"))
-        # Of too few requests not even none failing would prove so small a share.
-        if (route.route, None) not in known and first.asked.get(route.route, first.n) * math.log1p(-errors) <= FEW:
+        # Of too few requests not even none failing would prove so small a share. All together are asked for theirs
+        # all the same: with no limit for failures, a target that fails would be said to carry everything.
+        needed = FEW / math.log1p(-errors) if errors < 1 else math.inf
+        is_asked = errors < 1 and (route is total or first.asked.get(route.route, 0.0) >= needed)
+        if (route.route, None) not in known and is_asked:
             found.append(Limit(route.route, None, errors, "default"))
     return found
 
@@ -179,9 +182,11 @@ def steps_of(run: Run, order: Sequence[Order], gate: Gate) -> list[Counted]:
     ended_ns = run.manifest.ended_at_ns or run.manifest.duration_ns
     found: list[Counted] = []
     for step in order:
-        begin_ns, end_ns = round(step.begin_s * 1e9), min(round(step.end_s * 1e9), ended_ns)
-        if begin_ns >= end_ns and run.manifest.ended == "breaker":
-            begin_ns = round(step.start_s * 1e9)  # it broke down at once: that much is to be seen
+        start_ns, begin_ns = round(step.start_s * 1e9), round(step.begin_s * 1e9)
+        end_ns = min(round(step.end_s * 1e9), ended_ns)
+        if run.manifest.ended == "breaker" and start_ns < end_ns < begin_ns + SLICES * LEAST_SLICE_NS:
+            # It broke down at once: that much is to be seen, were it with a second of the step before.
+            begin_ns = max(0, min(start_ns, end_ns - SLICES * LEAST_SLICE_NS))
         slice_ns = (end_ns - begin_ns) // SLICES
         if slice_ns >= LEAST_SLICE_NS:
             counted = tally(run, Window(begin_ns, slice_ns, SLICES))
@@ -277,11 +282,14 @@ def _crossing(place: int, limit: Limit, steps: Sequence[Step]) -> Crossing:
     is_share = limit.quantile is None
     fitted = isotonic_regression(value if is_share else np.log(np.maximum(value, 1e-6))).x
     course = fitted if is_share else np.exp(fitted)
-    broken = [load for load, reading in pairs if reading.state == "breaks"]
+    broken = next((load for load, reading in pairs if reading.state == "breaks"), None)
     proved = passing_load(loads, np.maximum.accumulate(upper), limit.value, is_share=is_share)
+    passing = passing_load(loads, course, limit.value, is_share=is_share)
+    # A spell at one step that is over at the next levels out in the course, but is no less proved.
+    known = [load for load in (passing, broken) if load is not None]
     return Crossing(
         limit=place,
-        load=passing_load(loads, course, limit.value, is_share=is_share),
+        load=min(known, default=None),
         lower=loads[-1] if proved is None else proved,
-        upper=broken[0] if broken else None,
+        upper=broken,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import altair as alt
@@ -9,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis.capacity import Capacity, Crossing, Limit, Step
+from analysis.capacity import Capacity, Crossing, Limit, Reading, Step
 from analysis.report.charts import BASELINE, CANDIDATE, ROWS, Spec, spec_of
 from analysis.report.page import Figure, render_page
 from analysis.report.terminal import plain
-from analysis.words import listed, milliseconds, percent, quantile
+from analysis.words import listed, milliseconds, percent, quantile, times
 
 CHARTS = 6
 
@@ -33,12 +34,13 @@ def headline(capacity: Capacity) -> str:
     told = [step for step in capacity.steps if not step.fault]
     faults = [step for step in capacity.steps if step.fault]
     name = capacity.name
-    limited = f" Above it {faults[0].fault}: nothing is said of staging there." if faults else ""
     if not told:
-        return f"Nothing can be said: at × {faults[0].load:.1f} {faults[0].fault}." if faults else "No step was made."
+        return f"Nothing can be said: at × {faults[0].load:.2f} {faults[0].fault}." if faults else "No step was made."
     first = capacity.first
     if first is None:
-        return f"Staging carries at least {told[-1].load:.1f} × {name}'s traffic; no limit gave way.{limited}"
+        above = [step.fault for step in faults if step.load > told[-1].load]
+        limited = f" Above it {above[0]}: nothing is said of staging there." if above else ""
+        return f"Staging carries at least {times(told[-1].load)} {name}'s traffic; no limit gave way.{limited}"
     limit = capacity.limits[first.limit]
     gives = (
         f"{limit.route}, which fails in more than {percent(limit.value)} of requests"
@@ -46,8 +48,8 @@ def headline(capacity: Capacity) -> str:
         else f"{limit.route}, whose {quantile(limit.quantile)} passes {milliseconds(limit.value)}"
     )
     if not first.load:
-        return f"Staging does not carry {told[0].load:.1f} × {name}'s traffic, the lowest load tried: {gives}."
-    return f"Staging carries {first.load:.1f} × {name}'s traffic; the first to give way is {gives}."
+        return f"Staging does not carry {times(told[0].load)} {name}'s traffic, the lowest load tried: {gives}."
+    return f"Staging carries {times(first.load)} {name}'s traffic; the first to give way is {gives}."
 
 
 def details(capacity: Capacity) -> list[str]:
@@ -115,7 +117,12 @@ def worst(capacity: Capacity, step: Step) -> str:
     known = [reading for reading in step.readings if reading.value is not None]
     if not known:
         return "–"
-    found = max(known, key=lambda reading: (reading.value or 0.0) / capacity.limits[reading.limit].value)
+
+    def of_limit(reading: Reading) -> float:
+        value, limit = reading.value or 0.0, capacity.limits[reading.limit].value
+        return value / limit if limit else math.inf if value else 0.0  # a budget may be none at all
+
+    found = max(known, key=of_limit)
     limit = capacity.limits[found.limit]
     measured, most = value_of(limit, found.value or 0.0), value_of(limit, limit.value)
     return f"{name_of(limit)} {measured}, limit {most} ({limit.source})"

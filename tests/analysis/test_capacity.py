@@ -95,14 +95,56 @@ def test_a_busy_generator_is_a_fault_too(tmp_path: Path) -> None:
     assert [step.fault for step in found.steps] == ["", "the generator used more than 80 % of its core"]
 
 
-def test_a_step_cut_by_the_breaker_is_read_as_far_as_it_went(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("broken_s", "from_s"), [(0.6, 39.4), (3.5, 40.0), (4.1, 40.0), (9.0, 44.0)])
+def test_a_step_cut_by_the_breaker_is_read_as_far_as_it_went(tmp_path: Path, broken_s: float, from_s: float) -> None:
+    """However soon it broke down, also just after the step's first part, which is left out."""
     samples = queue(np.random.default_rng(6), [20.0, 30.0])
     samples.status = np.where(samples.intended_s > STEP_S, 503, 200)
-    run = read_run(write_run(tmp_path / "run", samples, ended="breaker", ended_at_ns=round((STEP_S + 3.5) * 1e9)))
+    ended_at_ns = round((STEP_S + broken_s) * 1e9)
+    run = read_run(write_run(tmp_path / "run", samples, ended="breaker", ended_at_ns=ended_at_ns))
 
     steps = steps_of(run, order([1.0, 1.5]), GATE)
 
-    assert [step.tally.window.start_ns for step in steps] == [4 * 10**9, 40 * 10**9]
+    assert [step.tally.window.start_ns / 1e9 for step in steps] == pytest.approx([4.0, from_s])
+
+
+def test_what_is_proved_broken_is_said_though_it_was_over_at_the_next_step(tmp_path: Path) -> None:
+    samples = queue(np.random.default_rng(3), [20.0, 22.0, 24.0, 26.0, 28.0])
+    slow = (samples.intended_s > STEP_S) & (samples.intended_s < 2 * STEP_S)
+    samples.response_s = np.where(slow, 4 * samples.response_s, samples.response_s)
+    found = measured(tmp_path, samples, [1.0, 1.1, 1.2, 1.3, 1.4])
+
+    assert found.first is not None
+    assert found.first.load == found.upper == pytest.approx(1.1, abs=0.1)
+    assert "no limit gave way" not in headline(found)
+
+
+def test_a_generator_that_lagged_at_a_lower_step_is_not_said_to_be_above(tmp_path: Path) -> None:
+    samples = queue(np.random.default_rng(4), [10.0, 12.0, 14.0])
+    samples.lag_s = np.where(samples.intended_s < STEP_S, 0.2, 0.0001)
+    found = measured(tmp_path, samples, [0.5, 0.6, 0.7])
+
+    assert headline(found).endswith("friday's traffic; no limit gave way.")
+
+
+def test_few_requests_leave_the_failures_of_all_together_to_be_proved(tmp_path: Path) -> None:
+    """Else a target that fails would be said to carry everything, for want of a limit that it breaks."""
+    samples = queue(np.random.default_rng(12), [4.0, 4.0])
+    samples.status = np.where(samples.intended_s > STEP_S, 503, 200)
+    found = measured(tmp_path, samples, [0.2, 0.4])
+
+    assert [limit.route for limit in found.limits if limit.quantile is None] == [TOTAL]
+    assert "which fails in more than 1.0 % of requests" in headline(found)
+
+
+def test_a_budget_of_nothing_and_one_of_everything_have_a_page(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", queue(np.random.default_rng(7), [20.0])))
+    steps = steps_of(run, order([1.0]), GATE)
+    none = Gate(quantiles=[0.95], budgets=[Budget(route="GET /", max_error_rate=0.0)])
+    limits = limits_of(steps[0].tally, none, None, 2.0, 1.0)
+
+    assert [limit.value for limit in limits if limit.quantile is None] == [0.0]
+    assert "GET / errors" in capacity_html(capacity_of("friday", steps, limits, 20.0, 30.0))
 
 
 def test_a_gate_s_own_limits_come_before_the_usual_ones(tmp_path: Path) -> None:
