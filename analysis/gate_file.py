@@ -174,6 +174,8 @@ class Gate(_Table, frozen=True, kw_only=True):
             )
         if not self.total:
             found.append("no claim about all traffic together")
+        if not self.routes and self.max_routes < usual.max_routes:
+            found.append(f"at most {self.max_routes} routes instead of {usual.max_routes}")
         if self.max_miss > usual.max_miss:
             found.append(f"misses up to {percent(self.max_miss)} instead of {percent(usual.max_miss)}")
         for name in ValidityLimits.__struct_fields__:

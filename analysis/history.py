@@ -15,7 +15,7 @@ import msgspec
 from analysis.changepoint import LEAST_SEGMENT, change_points, likeness, p_change
 from analysis.multiplicity import holm
 from analysis.samples import ArtefactError
-from analysis.verdict import VERDICT_FORMAT, RunRow, Verdict
+from analysis.verdict import VERDICT_FORMAT, RunRow, Verdict, Word
 
 HISTORY_FORMAT = "history/1"
 VERDICT_NAME = "verdict.json"
@@ -35,7 +35,7 @@ class HistoryRun(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """One quantile of one route over the runs; None where a run could not say."""
+    """One quantile of one route over the runs; None where a run could not say, as one that was INVALID."""
 
     route: str
     quantile: float
@@ -137,6 +137,8 @@ def _series(verdicts: Sequence[Verdict], route: str, p: float) -> Series:
 
 
 def _value(verdict: Verdict, route: str, p: float) -> float | None:
+    if verdict.verdict is Word.INVALID:
+        return None  # no figure of it is evidence: it would be the generator's change, not the build's
     for row in verdict.routes:
         if row.route == route and row.judged:
             return next((c.candidate_ms for c in row.quantiles if c.quantile == p and c.is_enough), None)

@@ -122,9 +122,15 @@ def history_html(history: History) -> str:
 def trend_plot(history: History, series: Series) -> Spec | None:
     """One series over its runs, with a rule where a lasting change began."""
     changes = [c for c in history.changes if (c.route, c.quantile) == (series.route, series.quantile)]
-    begun = {change.run for change in changes}
+    begun = {(change.created, change.run) for change in changes}  # every night's run may have one name
     rows: list[Spec] = [
-        {"run": run.name, "ms": ms, "place": place, "verdict": run.verdict, "begins": run.name in begun}
+        {
+            "run": run.name,
+            "ms": ms,
+            "place": place,
+            "verdict": run.verdict,
+            "begins": (run.created, run.name) in begun,
+        }
         for place, (run, ms) in enumerate(zip(history.runs, series.ms, strict=True))
         if ms is not None
     ]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from analysis.verdict import Check, Claim, State, Verdict, Word
 from analysis.words import quantile
 
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(verdict: Verdict) -> bytes:

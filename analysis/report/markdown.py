@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jinja2
 
 from analysis.report.advice import next_step
@@ -33,13 +35,21 @@ def to_markdown(verdict: Verdict) -> str:
     )
 
 
+_MARKS = re.compile(r"[\\`*_|\[\]<>&~]")
+_CALLS = re.compile(r"[@#]|\bh(?=ttps?://)|\bw(?=ww\.)")
+"""What GitHub makes more of than Markdown does: people who are called, issues, addresses."""
+
+
 def _cell(text: str) -> str:
-    plain = " ".join(text.split())
-    for mark in "\\`*_|[]<>":
-        plain = plain.replace(mark, "\\" + mark)
-    return plain
+    plain = _MARKS.sub(r"\\\g<0>", _line(text))
+    # A space of no width keeps the sign and leaves nobody called; a dollar in a span begins no formula.
+    return _CALLS.sub(r"\g<0>&#8203;", plain).replace("$", "<span>$</span>")
 
 
 def _code(text: str) -> str:
-    plain = " ".join(text.split()).replace("`", "'").replace("|", "\\|")
+    plain = _line(text).replace("`", "'").replace("|", "\\|")
     return f"`{plain}`"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -27,7 +27,9 @@ WIDE = 110
 ROWS = 24
 REASONS = 10
 
-_CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+_TURNS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Unicode's line ends and the marks that turn the direction of a line, so that it reads otherwise than it is."""
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_TURNS), "\ufffd")
 
 
 def render(verdict: Verdict) -> RenderableType:
@@ -127,5 +129,5 @@ def render_comparison(evidence: Evidence) -> RenderableType:
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Text from traffic as it is: no markup, and nothing that steers a terminal (C0, C1)."""
+    """A line of text from traffic as it is: no markup, nothing that steers a terminal (C0, C1) or turns the line."""
     return Text(text.translate(_CONTROLS), style)

@@ -110,3 +110,8 @@ def test_a_route_that_the_baseline_does_not_have_is_an_error_with_the_nearest(co
         GateFileError, match=r"the gate: the baseline has no route 'GET /serch'\. Did you mean 'GET /search'"
     ):
         check_routes(parse_gate(content, "the gate"), ["GET /", "GET /search"], "the gate")
+
+
+def test_a_gate_of_fewer_routes_says_so() -> None:
+    assert Gate(max_routes=3).relaxed() == ["at most 3 routes instead of 20"]
+    assert Gate(max_routes=3, routes=["GET /"]).relaxed() == []

@@ -11,10 +11,10 @@ import pytest
 from analysis.gate_file import Gate
 from analysis.history import History, history_of, read_verdict
 from analysis.rehearsal import rehearse
-from analysis.report.history import headline, history_html, spark
+from analysis.report.history import headline, history_html, spark, trend_plot
 from analysis.report.json_ import to_json
 from analysis.samples import ArtefactError
-from analysis.verdict import Verdict
+from analysis.verdict import Verdict, Word
 from tests.runs import shop, write_run
 
 SLOWER_FROM = 12
@@ -83,6 +83,25 @@ def test_verdicts_unlike_the_latest_are_left_out_and_counted(verdict: Verdict) -
 
     assert [run.name for run in found.runs] == ["build-03"]
     assert found.left_out == 2
+
+
+def test_an_invalid_run_says_nothing_of_the_build(verdict: Verdict) -> None:
+    """Its generator was late: what it measured is no change of the build's."""
+    late = [msgspec.structs.replace(night(verdict, n, 3.0), verdict=Word.INVALID) for n in range(12, 20)]
+    found = history_of([*(night(verdict, n) for n in range(12)), *late])
+
+    assert found.changes == []
+    assert [run.verdict for run in found.runs][-1] == "INVALID"
+    assert all(series.ms[12:] == [None] * 8 for series in found.series)
+
+
+def test_a_change_is_marked_at_its_run_though_all_have_one_name(verdict: Verdict) -> None:
+    found = history_of([night(verdict, n, 1.3 if n >= SLOWER_FROM else 1.0, name="candidate") for n in range(20)])
+    (series,) = (one for one in found.series if (one.route, one.quantile) == ("GET /search", 0.5))
+    plot = trend_plot(found, series)
+
+    assert plot is not None
+    assert [row["place"] for row in plot["datasets"]["rows"] if row["begins"]] == [SLOWER_FROM]
 
 
 def test_a_run_judged_twice_counts_once(verdict: Verdict) -> None:

@@ -19,6 +19,8 @@ from analysis.gate_file import Gate, Margins, Slo
 from analysis.rehearsal import Rehearsal, compare_runs, comparison_reports, rehearse, reports
 from analysis.report.github import to_github
 from analysis.report.json_ import verdict_schema
+from analysis.report.junit import to_junit
+from analysis.report.markdown import to_markdown
 from analysis.report.page import verdict_html
 from analysis.report.terminal import render, render_comparison
 from analysis.verdict import Verdict
@@ -202,6 +204,34 @@ def test_route_names_cannot_break_out_of_any_format(tmp_path: Path) -> None:
         for line in files["report.md"].decode().splitlines()
         if line[:2] == "| "
     )
+
+
+def test_a_name_in_a_sentence_calls_nobody_on_github(rehearsal: Rehearsal) -> None:
+    """A comment of a bot is read by GitHub: people are told of it, issues are linked, formulas are set."""
+    said = "GET /@octocat/a#12 ~x~ $a$ &#64;octocat https://a.example www.a.example"
+    hostile = msgspec.structs.replace(rehearsal.verdict, headline=said, reasons=[said, said])
+    lines = to_markdown(hostile).splitlines()
+
+    kept = "GET /@&#8203;octocat/a#&#8203;12 \\~x\\~ <span>$</span>a<span>$</span> \\&#&#8203;64;octocat"
+    assert lines[2] == f"{kept} h&#8203;ttps://a.example w&#8203;ww.a.example"
+    assert lines[6] == f"- {lines[2]}"
+
+
+def test_a_route_beyond_the_basic_plane_keeps_its_name_in_junit(rehearsal: Rehearsal) -> None:
+    hostile = msgspec.structs.replace(rehearsal.verdict, headline="GET /🚀\ud800\x00")
+    (case, *_) = ET.fromstring(to_junit(hostile)).iter("testcase")
+
+    assert case.find("failure") is not None
+    assert case.find("failure").get("message") == "GET /🚀\ufffd\ufffd"  # type: ignore[union-attr]
+
+
+def test_a_text_can_neither_end_a_line_of_the_terminal_nor_turn_it(rehearsal: Rehearsal) -> None:
+    """A runner takes a line that begins with two colons for a command; a turned line reads READY backwards."""
+    out = StringIO()
+    hostile = msgspec.structs.replace(rehearsal.verdict, headline="GET /\n::stop-commands::x\u2028\u202eYDAER")
+    Console(file=out, width=160, soft_wrap=True).print(render(hostile))
+
+    assert "GET /\ufffd::stop-commands::x\ufffd\ufffdYDAER" in out.getvalue()
 
 
 def test_the_ten_worst_stand_in_markdown(tmp_path: Path) -> None:
