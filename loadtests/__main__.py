@@ -10,6 +10,8 @@ from typing import Any
 from locust import argument_parser
 from locust.main import main
 
+from loadtests.parent import die_with_parent
+
 
 class _Parser(argument_parser.LocustArgumentParser):
     """Locust's own, without the files that it reads unasked."""
@@ -20,4 +22,5 @@ class _Parser(argument_parser.LocustArgumentParser):
 
 if __name__ == "__main__":
     argument_parser.LocustArgumentParser = _Parser
+    die_with_parent()
     main()

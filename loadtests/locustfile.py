@@ -256,7 +256,7 @@ def _on_test_stop(**_: Any) -> None:
 
 
 def _end_with_parent() -> None:
-    # 'replay run' holds the other end of our standard input; when it is gone, so are we.
+    # 'replay run' holds the other end of our standard input; when it is gone, so are we, where no kernel sees to it.
     try:
         os.set_blocking(0, False)
         while nb_read(0, 1024):

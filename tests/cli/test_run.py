@@ -33,8 +33,10 @@ from replay.errors import (
     EXIT_OK,
     EXIT_REFUSED,
     EXIT_USAGE,
+    InputError,
     ReplayError,
 )
+from replay.journal import EngineEnd, JournalReader, journal_path
 from replay.repetition import Repetition
 from replay.runs import RunManifest, read_run_manifest
 from replay.samples import RESERVE_BYTES, read_batches, sample_files
@@ -257,12 +259,20 @@ def retarget(folder: Path, url: str) -> None:
         assert json.load(answer)["success"]
 
 
+def is_playing(folder: Path) -> bool:
+    """Whether the run under way in ``folder`` has samples enough to lose some."""
+    with contextlib.suppress(InputError):
+        return any(len(samples(part)) > 20 for part in folder.glob(".out.part-*"))
+    return False
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broken]]:
     """Runs that are ended before their time, all at once: they mostly wait."""
     kills = {"engine": b"loadtests.engine", "worker": b"--worker", "master": b"--master\0"}
     folders = {
-        name: tmp_path_factory.mktemp(name) for name in (*kills, "command", "interrupted", "breaker", "retargeted")
+        name: tmp_path_factory.mktemp(name)
+        for name in (*kills, "command", "stopped", "interrupted", "breaker", "retargeted")
     }
     baseline = write_run(tmp_path_factory.mktemp("runs") / "b", shop(1, length_s=60, routes={"GET /a": 1.0}))
     with serving() as fine, serving(collapses) as failing, serving() as elsewhere:
@@ -282,10 +292,13 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broke
         try:
             for folder in folders.values():
                 wait_for(lambda folder=folder: list(folder.glob(".out.part-*/engine-0.jsonl")), 60)
-            time.sleep(3)
+            for name in (*kills, "command", "stopped", "interrupted"):
+                wait_for(lambda name=name: is_playing(folders[name]), 60)
             for name, part in kills.items():
                 os.kill(commands_of(folders[name], part)[0], signal.SIGKILL)
+            os.kill(commands_of(folders["stopped"], b"--worker")[0], signal.SIGSTOP)
             started["command"].kill()
+            started["stopped"].kill()
             started["interrupted"].send_signal(signal.SIGINT)
             retarget(folders["retargeted"], elsewhere.url)
             ended = {}
@@ -328,13 +341,19 @@ def test_a_killed_process_ends_the_run_with_what_it_has(broken: dict[str, Broken
 
 @pytest.mark.e2e
 @pytest.mark.timed
-def test_a_killed_command_leaves_no_process_and_samples_that_can_be_read(broken: dict[str, Broken]) -> None:
-    one = broken["command"]
+@pytest.mark.parametrize("killed", ["command", "stopped"])
+def test_a_killed_command_leaves_no_process_and_samples_that_can_be_read(
+    broken: dict[str, Broken], killed: str
+) -> None:
+    """Nor where its worker was stopped before: the fixture waits until no process is left."""
+    one = broken[killed]
     [left] = left_behind(one.folder)
+    end = JournalReader(journal_path(left, 0)).new()[-1]
 
     assert one.code == -signal.SIGKILL
     assert not (one.folder / "out").exists()
-    assert len(samples(left)) > 20
+    assert isinstance(end, EngineEnd)
+    assert end.samples == len(samples(left)) > 20
 
 
 @pytest.mark.e2e
